@@ -1,0 +1,380 @@
+//! The core: a reactor with its rings, as one object of JavaScript.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use miolo::{Options, Reactor, Token};
+use napi::bindgen_prelude::{Env, Function, Unknown};
+use napi::{Error, JsValue, Result, Status, sys};
+use napi_derive::napi;
+
+use crate::hosted::Hosted;
+use crate::pin::{Pin, check};
+use crate::ring::{Buffers, Memory, Ring, control};
+use crate::socket::{NativeSocket, address_from, negative_errno, option_get, option_set, tuple_from, AddressTuple};
+
+/// The reactor and its rings, together since a crossing needs both.
+#[derive(Debug)]
+pub struct Inner {
+    pub reactor: Reactor,
+    pub ring: Ring,
+}
+
+/// What the object of JavaScript and the hosted driver share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Empty after `close`, and after a panic.
+    inner: RefCell<Option<Inner>>,
+    poisoned: Cell<bool>,
+    control: Memory<i32>,
+}
+
+impl Shared {
+    /// Runs `action`, letting no panic out: after one the reactor is gone and every crossing fails.
+    pub fn with<T>(&self, action: impl FnOnce(&mut Inner) -> std::result::Result<T, miolo::Error>) -> Result<T> {
+        let Ok(mut guard) = self.inner.try_borrow_mut() else {
+            return Err(Error::new(Status::GenericFailure, "the core is already in a crossing"));
+        };
+        let Some(inner) = guard.as_mut() else {
+            return Err(self.gone());
+        };
+        match catch_unwind(AssertUnwindSafe(|| action(inner))) {
+            Ok(outcome) => outcome.map_err(|error| Error::new(Status::GenericFailure, error.to_string())),
+            Err(_) => {
+                drop(guard);
+                self.poison();
+                Err(self.gone())
+            }
+        }
+    }
+
+    fn gone(&self) -> Error {
+        if self.poisoned.get() {
+            Error::new(Status::GenericFailure, "the core has panicked; its descriptors are closed")
+        } else {
+            Error::new(Status::Closing, "the core is closed")
+        }
+    }
+
+    /// Gives the reactor up after a panic: its descriptors close, and JavaScript finds the mark.
+    pub fn poison(&self) {
+        self.poisoned.set(true);
+        if let Ok(mut guard) = self.inner.try_borrow_mut()
+            && let Some(inner) = guard.take()
+        {
+            inner.ring.set_control(control::POISONED, 1);
+            // What panicked once may panic again while it is dropped.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(inner)));
+        }
+    }
+
+    /// One turn of the reactor.
+    pub fn enter(&self, timeout: Option<Duration>) -> Result<()> {
+        self.with(|inner| {
+            inner.ring.count_crossing();
+            inner.ring.enter(&mut inner.reactor, timeout)
+        })
+    }
+
+    /// Takes the submissions.
+    pub fn flush(&self) -> Result<()> {
+        self.with(|inner| inner.ring.submit(&mut inner.reactor, None).map(drop))
+    }
+
+    fn close(&self) {
+        let _ = self.flush();
+        if let Ok(mut guard) = self.inner.try_borrow_mut() {
+            guard.take();
+        }
+    }
+}
+
+/// A reactor with its rings.
+#[napi]
+#[derive(Debug)]
+pub struct NativeCore {
+    shared: Rc<Shared>,
+    hosted: Cell<*const Hosted>,
+    pins: RefCell<Vec<Pin>>,
+    arena: RefCell<Option<Pin>>,
+}
+
+#[napi]
+impl NativeCore {
+    /// Makes a core over buffers that the caller owns: control, submissions and completions as `Int32Array`,
+    /// the outgoing and the receive arena as `Uint8Array`.
+    #[napi(constructor)]
+    pub fn new(
+        env: Env,
+        control_block: Unknown<'_>,
+        submissions: Unknown<'_>,
+        completions: Unknown<'_>,
+        outgoing: Unknown<'_>,
+        arena: Unknown<'_>,
+    ) -> Result<Self> {
+        // SAFETY (contract of `Pin::new`): values of this call; the pins are kept in `self`, JavaScript's side of
+        // the ring neither detaches nor resizes the buffers while the core lives (ring, invariant 2).
+        let (control_pin, control) = unsafe { Pin::new::<i32>(env.raw(), control_block.raw()) }?;
+        // SAFETY: as above.
+        let (submissions_pin, submissions) = unsafe { Pin::new::<i32>(env.raw(), submissions.raw()) }?;
+        // SAFETY: as above.
+        let (completions_pin, completions) = unsafe { Pin::new::<i32>(env.raw(), completions.raw()) }?;
+        // SAFETY: as above.
+        let (outgoing_pin, outgoing) = unsafe { Pin::new::<u8>(env.raw(), outgoing.raw()) }?;
+        // SAFETY: as above; when the arena is replaced `set_arena` brings the new one.
+        let (arena_pin, arena) = unsafe { Pin::new::<u8>(env.raw(), arena.raw()) }?;
+        let buffers = Buffers { control, submissions, completions, outgoing, arena };
+        let reactor = Reactor::new(Options::default()).map_err(failure)?;
+        Ok(Self {
+            shared: Rc::new(Shared {
+                inner: RefCell::new(Some(Inner { reactor, ring: Ring::new(buffers) })),
+                poisoned: Cell::new(false),
+                control,
+            }),
+            hosted: Cell::new(ptr::null()),
+            pins: RefCell::new(vec![control_pin, submissions_pin, completions_pin, outgoing_pin]),
+            arena: RefCell::new(Some(arena_pin)),
+        })
+    }
+
+    /// Takes the submissions, waits up to `timeout` seconds (negative: without limit), receives, and leaves what
+    /// happened in the completion ring.
+    #[napi]
+    pub fn enter(&self, timeout: f64) -> Result<()> {
+        let timeout = if timeout < 0.0 { None } else { Some(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX)) };
+        self.shared.enter(timeout)
+    }
+
+    /// Takes the submissions.
+    #[napi]
+    pub fn flush(&self) -> Result<()> {
+        self.shared.with(|inner| {
+            inner.ring.count_crossing();
+            inner.ring.submit(&mut inner.reactor, None).map(drop)
+        })?;
+        if let Some(hosted) = self.hosted() {
+            hosted.settle();
+        }
+        Ok(())
+    }
+
+    /// Takes the submissions, then sends `data` on stream `token` at once. Returns the bytes that the kernel has
+    /// not taken yet; `data` is free when the call returns.
+    #[napi]
+    pub fn send(&self, env: Env, token: u32, data: Unknown<'_>) -> Result<i32> {
+        let (mut start, mut len) = (ptr::null_mut(), 0);
+        // SAFETY: values of this call; the out pointers are locals.
+        let status = unsafe { sys::napi_get_buffer_info(env.raw(), data.raw(), &raw mut start, &raw mut len) };
+        check(status, "data must be a Uint8Array")?;
+        // SAFETY: Node-API just gave the address and length (of a detached array: none); no JavaScript runs before
+        // the slice ends with this call.
+        let bytes = if start.is_null() || len == 0 { &[][..] } else { unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) } };
+        self.send_now(Token::from_raw(token), bytes)
+    }
+
+    /// Takes the submissions. Returns the bytes of stream `token` that the kernel has not taken yet.
+    #[napi]
+    pub fn backlog(&self, token: u32) -> Result<i32> {
+        self.shared.with(|inner| {
+            inner.ring.count_crossing();
+            inner.ring.submit(&mut inner.reactor, None)?;
+            Ok(i32::try_from(inner.reactor.backlog(Token::from_raw(token))).unwrap_or(i32::MAX))
+        })
+    }
+
+    /// Replaces the receive arena, whose former buffer was lent out and detached.
+    #[napi]
+    pub fn set_arena(&self, env: Env, arena: Unknown<'_>) -> Result<()> {
+        // SAFETY: values of this call; the pin is kept in `self` until the next arena replaces it.
+        let (pin, memory) = unsafe { Pin::new::<u8>(env.raw(), arena.raw()) }?;
+        self.shared.with(|inner| {
+            inner.ring.set_arena(memory);
+            Ok(())
+        })?;
+        if let Some(former) = self.arena.replace(Some(pin)) {
+            former.release();
+        }
+        Ok(())
+    }
+
+    /// Seconds of the monotonic clock by which timers expire.
+    #[napi]
+    pub fn now(&self) -> Result<f64> {
+        self.shared.with(|inner| Ok(inner.reactor.now().as_secs_f64()))
+    }
+
+    /// Accepts connections on a bound, listening `socket`, which the core owns from now on. Returns a token, or
+    /// an errno as a negative number.
+    #[napi]
+    pub fn listen(&self, socket: &NativeSocket) -> Result<i32> {
+        self.take(socket, |inner, socket| inner.reactor.listen(socket))
+    }
+
+    /// Makes a stream of a connected `socket`, which the core owns from now on; reading is paused. Returns a
+    /// token, or an errno as a negative number.
+    #[napi]
+    pub fn adopt(&self, socket: &NativeSocket) -> Result<i32> {
+        self.take(socket, |inner, socket| inner.reactor.adopt(socket))
+    }
+
+    /// Begins to connect `socket`, which the core owns from now on. Returns a token, or an errno as a negative
+    /// number; a completion tells how it ended.
+    #[napi]
+    pub fn connect(&self, socket: &NativeSocket, host: String, port: u16, flow: u32, scope: u32) -> Result<i32> {
+        let Some(address) = address_from(&host, port, flow, scope) else {
+            return Ok(-22);
+        };
+        self.take(socket, |inner, socket| inner.reactor.connect(socket, &address))
+    }
+
+    /// Closes the descriptor of `token` now, after the submissions.
+    #[napi]
+    pub fn release(&self, token: u32) -> Result<()> {
+        self.shared.with(|inner| {
+            inner.ring.count_crossing();
+            inner.ring.submit(&mut inner.reactor, None)?;
+            inner.reactor.release(Token::from_raw(token));
+            Ok(())
+        })
+    }
+
+    /// The local address of `token`'s socket.
+    #[napi]
+    pub fn sockname(&self, token: u32) -> Result<Option<AddressTuple>> {
+        self.shared.with(|inner| {
+            let address = inner.reactor.socket(Token::from_raw(token)).and_then(|socket| socket.local_addr().ok());
+            Ok(address.as_ref().and_then(tuple_from))
+        })
+    }
+
+    /// The peer's address of `token`'s socket.
+    #[napi]
+    pub fn peername(&self, token: u32) -> Result<Option<AddressTuple>> {
+        self.shared.with(|inner| Ok(inner.reactor.peer(Token::from_raw(token)).and_then(tuple_from)))
+    }
+
+    /// The descriptor of `token`'s socket, -1 if there is none.
+    #[napi]
+    pub fn fileno(&self, token: u32) -> Result<i32> {
+        self.shared.with(|inner| {
+            use std::os::fd::AsRawFd;
+            Ok(inner.reactor.socket(Token::from_raw(token)).map_or(-1, |socket| socket.as_raw_fd()))
+        })
+    }
+
+    /// Sets an integer option of `token`'s socket. Returns 0, or an errno as a negative number.
+    #[napi]
+    pub fn set_option(&self, token: u32, level: i32, name: i32, value: i32) -> Result<i32> {
+        self.shared.with(|inner| {
+            let socket = inner.reactor.socket(Token::from_raw(token));
+            Ok(socket.map_or(-9, |socket| negative_errno(option_set(&socket, level, name, value))))
+        })
+    }
+
+    /// Reads an integer option of `token`'s socket into the second place; the first is 0, or a negative errno.
+    #[napi]
+    pub fn get_option(&self, token: u32, level: i32, name: i32) -> Result<Vec<i32>> {
+        self.shared.with(|inner| {
+            let Some(socket) = inner.reactor.socket(Token::from_raw(token)) else {
+                return Ok(vec![-9, 0]);
+            };
+            Ok(match option_get(&socket, level, name) {
+                Ok(value) => vec![0, value],
+                Err(error) => vec![negative_errno(Err(error)), 0],
+            })
+        })
+    }
+
+    /// Lets libuv drive: `turn` is called whenever there is something to take.
+    #[napi]
+    pub fn host_start(&self, env: Env, turn: Function<'_, (), ()>) -> Result<()> {
+        if self.hosted.get().is_null() {
+            // SAFETY: values of the call under way.
+            let hosted = unsafe { Hosted::new(env.raw(), turn.raw(), Rc::clone(&self.shared)) }?;
+            self.hosted.set(hosted);
+        }
+        self.hosted().map_or(Ok(()), Hosted::start)
+    }
+
+    /// Ends what [`Self::host_start`] began.
+    #[napi]
+    pub fn host_stop(&self) {
+        if let Some(hosted) = self.hosted() {
+            hosted.stop();
+        }
+    }
+
+    /// Closes every descriptor, after one attempt to send what was written.
+    #[napi]
+    pub fn close(&self) {
+        if let Some(hosted) = self.hosted() {
+            hosted.close();
+            self.hosted.set(ptr::null());
+        }
+        self.shared.close();
+        for pin in self.pins.take() {
+            pin.release();
+        }
+        if let Some(pin) = self.arena.take() {
+            pin.release();
+        }
+    }
+
+    fn send_now(&self, token: Token, bytes: &[u8]) -> Result<i32> {
+        self.shared.with(|inner| {
+            inner.ring.count_crossing();
+            let backlog = inner.ring.submit(&mut inner.reactor, Some((token, bytes)))?;
+            Ok(i32::try_from(backlog).unwrap_or(i32::MAX))
+        })
+    }
+
+    fn take(
+        &self,
+        socket: &NativeSocket,
+        action: impl FnOnce(&mut Inner, socket2::Socket) -> std::result::Result<Token, miolo::Error>,
+    ) -> Result<i32> {
+        let Some(socket) = socket.take() else {
+            return Ok(-9);
+        };
+        self.shared.with(|inner| {
+            Ok(match action(inner, socket) {
+                Ok(token) => token.raw().cast_signed(),
+                Err(error) => negative_errno(Err(io::Error::from_raw_os_error(error.errno().unwrap_or(5)))),
+            })
+        })
+    }
+
+    fn hosted(&self) -> Option<&Hosted> {
+        // SAFETY: null, or made by `Hosted::new` and alive: it frees itself only after `close`, which both places
+        // that call it (`close`, `drop`) follow by forgetting the pointer, or when the environment has ended,
+        // after which no JavaScript calls us.
+        unsafe { self.hosted.get().as_ref() }
+    }
+}
+
+#[cfg(feature = "inject-panic")]
+#[napi]
+impl NativeCore {
+    /// Panics inside of a crossing.
+    #[napi]
+    pub fn inject_panic(&self) -> Result<()> {
+        self.shared.with(|_| panic!("injected"))
+    }
+}
+
+impl Drop for NativeCore {
+    fn drop(&mut self) {
+        if let Some(hosted) = self.hosted() {
+            hosted.close();
+        }
+        self.hosted.set(ptr::null());
+    }
+}
+
+fn failure(error: miolo::Error) -> Error {
+    Error::new(Status::GenericFailure, error.to_string())
+}
