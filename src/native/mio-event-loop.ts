@@ -1,10 +1,9 @@
 import {
-  AF_INET6,
   BaseEventLoop,
   NotImplementedError,
   RuntimeError,
   TimerHandle,
-  coroutine,
+  coroutineMethods,
 } from '../base/index.ts';
 import type {
   Address,
@@ -232,15 +231,15 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
     );
   }
 
-  override sockConnect(sock: SocketLike, address: Address): Coroutine<void> {
-    return this.#sockConnect(checkSocket(sock), address);
-  }
-
-  readonly #sockConnect = coroutine(function* (
-    this: MioEventLoop,
-    socket: Socket,
-    address: Address,
-  ): Coroutine<void> {
+  /**
+   * Connects a socket, which the loop owns from then on.
+   *
+   * Cancelling closes it. asyncio: `loop.sock_connect`.
+   *
+   * @throws TypeError for sockets that are not miolo's; OSError as the system reports
+   */
+  override *sockConnect(sock: SocketLike, address: Address): Coroutine<void> {
+    const socket = checkSocket(sock);
     const { core } = this._ring;
     const parts = splitAddress(address);
     const token = socket._give(core, (native) => core.connect(native, ...parts));
@@ -251,14 +250,14 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
     try {
       yield* future;
     } catch (error) {
-      // Failed or cancelled: the descriptor has no owner but us.
+      // Failed or cancelled: nobody else has the descriptor.
       socket._forget();
       this._ring.release(token);
       throw error;
     } finally {
       this._release();
     }
-  }).bind(this);
+  }
 
   #connected(attempt: Connecting, kind: number, errno: number): void {
     if (attempt.future.done()) return;
@@ -286,6 +285,8 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
     else listener.close();
   }
 }
+
+coroutineMethods(MioEventLoop.prototype, 'sockConnect');
 
 function checkSocket(sock: SocketLike): Socket {
   if (sock instanceof Socket) return sock;

@@ -401,7 +401,8 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
 
   /** One attempt to send everything written so far. */
   #flush(): void {
-    if (this.#epoch === this.#ring.epoch && this.#pending === 0 && this._backlog === 0) return;
+    if (this.#epoch !== this.#ring.epoch) this.#settle();
+    if (this.#pending === 0) return;
     this._backlog = this.#ring.core.backlog(this._token);
     this.#settle();
   }

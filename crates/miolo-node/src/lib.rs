@@ -2,9 +2,9 @@
 //!
 //! `ring` is where JavaScript and Rust meet; its head states the invariants.
 
-pub mod core;
-pub mod hosted;
-pub mod pin;
-pub mod ring;
-pub mod socket;
-pub mod uv;
+mod core;
+mod hosted;
+mod pin;
+mod ring;
+mod socket;
+mod uv;

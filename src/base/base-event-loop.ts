@@ -1,0 +1,586 @@
+import type { Context } from './contextvars.ts';
+import { type Coroutine, isCoroutine, isCoroutineFunction } from './coroutine.ts';
+import { ensureFuture, type Awaitable } from './ensure-future.ts';
+import { RuntimeError, isExit } from './exceptions.ts';
+import { Future } from './future.ts';
+import { type FutureLike, _getLoop, isfuture } from './future-like.ts';
+import { type Callback, Handle, TimerHandle } from './handle.ts';
+import { type Host, defaultHost } from './host.ts';
+import { HostedDrive } from './hosted-drive.ts';
+import { allTasks } from './lifetime.ts';
+import { logger } from './logger.ts';
+import type { CallOptions, ExceptionContext, ExceptionHandler, TaskFactory } from './loop.ts';
+import { NetworkLoop } from './network-loop.ts';
+import { _anyRunning, _loopInTurn, _setRunningLoop } from './running-loop.ts';
+import type { Selector } from './selector.ts';
+import { Task, type TaskOptions } from './task.ts';
+import { heapPop, heapPush, heapify } from './timer-heap.ts';
+import { reportUnretrieved } from './unretrieved.ts';
+
+/** Timers below which cancelled ones are not worth a rebuild. asyncio: `_MIN_SCHEDULED_TIMER_HANDLES`. */
+export const _MIN_SCHEDULED_TIMER_HANDLES = 100;
+
+/** Share of cancelled timers above which the heap is rebuilt. asyncio: `_MIN_CANCELLED_TIMER_HANDLES_FRACTION`. */
+export const _MIN_CANCELLED_TIMER_HANDLES_FRACTION = 0.5;
+
+/** Seconds that one poll waits at most. asyncio: `MAXIMUM_SELECT_TIMEOUT`. */
+export const MAXIMUM_SELECT_TIMEOUT: number = 24 * 3600;
+
+/** Ends the run that waits for the future. One function, so that it can be removed again. */
+export function _runUntilCompleteCb(future: FutureLike): void {
+  if (!future.cancelled()) {
+    const error = future.exception();
+    // The run is over already: stopping now would end the next one.
+    if (isExit(error)) return;
+  }
+  _getLoop(future).stop();
+}
+
+/**
+ * What every event loop has: the ready queue, timers, tasks, error reports, both drives, and the network calls'
+ * checks. asyncio: `BaseEventLoop`.
+ *
+ * A concrete loop provides {@link _selector}, {@link _processEvents} and {@link _writeToSelf}, and those of the
+ * `_make...Transport` hooks that it can.
+ */
+export abstract class BaseEventLoop<Events = readonly unknown[]> extends NetworkLoop {
+  /** What the loop polls. */
+  abstract readonly _selector: Selector<Events>;
+
+  /** Handles that the next turn runs. */
+  _ready: Handle[] = [];
+  /** Emptied array that the next turn fills: two take turns, so that none is made. */
+  #spare: Handle[] = [];
+  _scheduled: TimerHandle[] = [];
+  _timerCancelledCount = 0;
+  _stopping = false;
+  _closed = false;
+  _running = false;
+  _debug = false;
+  /** Seconds; timers within one tick of the clock are due together. */
+  _clockResolution = 1e-9;
+  _currentHandle: Handle | null = null;
+  /** What drives a hosted run, null outside of one. */
+  _drive: HostedDrive | null = null;
+  _host: Host | null = null;
+  /** Promises that wait for futures of this loop. */
+  _promiseWaiters = 0;
+  /** What keeps a hosted run alive besides handles and timers. */
+  #holds = 0;
+  #exceptionHandler: ExceptionHandler | null = null;
+  #taskFactory: TaskFactory | null = null;
+  /** Seconds from which on debug mode calls a callback slow. */
+  slowCallbackDuration = 0.1;
+
+  // --- hooks of concrete loops -----------------------------------------------------------------------
+
+  /** Turns what the poll found into ready handles ({@link _addCallback}). Runs no user code. */
+  abstract _processEvents(events: Events): void;
+
+  /** Ends the poll under way, from another thread or from outside of a turn. */
+  abstract _writeToSelf(): void;
+
+  /** Seconds of a monotonic clock. Overriding it moves every timer of the loop to the new clock. */
+  override time(): number {
+    return performance.now() / 1000;
+  }
+
+  // --- the turn ----------------------------------------------------------------------------------------
+
+  /** One turn: purge, poll, process, expire, run. asyncio: `_run_once`. */
+  _runOnce(): void {
+    this.#purge();
+
+    // poll
+    let timeout = this._nextTimeout();
+    if (this._ready.length > 0 || this._stopping) timeout = 0;
+    const drive = this._drive;
+    const events = this._selector.select(
+      drive !== null && this._selector.notify !== undefined ? 0 : timeout,
+    );
+
+    // process
+    this._processEvents(events);
+
+    // expire
+    const scheduled = this._scheduled;
+    if (scheduled.length > 0) {
+      const due = this.time() + this._clockResolution;
+      while (scheduled.length > 0 && scheduled[0]!._when < due) {
+        const timer = heapPop(scheduled);
+        timer._scheduled = false;
+        if (timer._cancelled) this._timerCancelledCount--;
+        this._ready.push(timer);
+      }
+    }
+
+    // run: exactly the handles that are ready now
+    const batch = this._ready;
+    const count = batch.length;
+    if (count === 0) return;
+    this._ready = this.#spare;
+    this.#spare = batch;
+    let next = 0;
+    try {
+      while (next < count) {
+        const handle = batch[next++]!;
+        if (handle._cancelled) continue;
+        if (this._debug) this.#runTimed(handle);
+        else handle._run();
+      }
+    } finally {
+      // Left early by an exit: the rest comes first in the next run.
+      if (next < count) this._ready = batch.slice(next).concat(this._ready);
+      batch.length = 0;
+    }
+  }
+
+  /** Drops cancelled timers: all of them when there are many, else those in front. */
+  #purge(): void {
+    const scheduled = this._scheduled;
+    if (
+      scheduled.length > _MIN_SCHEDULED_TIMER_HANDLES &&
+      this._timerCancelledCount / scheduled.length > _MIN_CANCELLED_TIMER_HANDLES_FRACTION
+    ) {
+      let kept = 0;
+      for (const timer of scheduled) {
+        if (timer._cancelled) timer._scheduled = false;
+        else scheduled[kept++] = timer;
+      }
+      scheduled.length = kept;
+      heapify(scheduled);
+      this._timerCancelledCount = 0;
+      return;
+    }
+    while (scheduled.length > 0 && scheduled[0]!._cancelled) {
+      heapPop(scheduled)._scheduled = false;
+      this._timerCancelledCount--;
+    }
+  }
+
+  #runTimed(handle: Handle): void {
+    this._currentHandle = handle;
+    try {
+      const start = performance.now();
+      handle._run();
+      const seconds = (performance.now() - start) / 1000;
+      if (seconds >= this.slowCallbackDuration) {
+        const task = handle._args[0];
+        const what = task instanceof Task ? task.toString() : handle.toString();
+        logger.warning(`Executing ${what} took ${seconds.toFixed(3)} seconds`);
+      }
+    } finally {
+      this._currentHandle = null;
+    }
+  }
+
+  /** Seconds to the next deadline, not below 0; null without one. */
+  _nextTimeout(): number | null {
+    const first = this._scheduled[0];
+    if (first === undefined) return null;
+    return Math.min(Math.max(0, first._when - this.time()), MAXIMUM_SELECT_TIMEOUT);
+  }
+
+  /** Whether handles are ready. */
+  _isReady(): boolean {
+    return this._ready.length > 0;
+  }
+
+  /** Whether there is anything that a hosted process should be kept alive for. */
+  _isAlive(): boolean {
+    return this.#holds > 0 || this._ready.length > 0 || this._scheduled.length > this._timerCancelledCount;
+  }
+
+  /** The clock by which ticks of the host are kept short; never virtual. */
+  _hostTime(): number {
+    return performance.now() / 1000;
+  }
+
+  /** Counts something that can bring a hosted run further: a listener, a transport, a job. */
+  _hold(): void {
+    if (++this.#holds === 1) this._drive?._holdChanged();
+  }
+
+  /** Takes one {@link _hold} back. */
+  _release(): void {
+    if (--this.#holds === 0) this._drive?._holdChanged();
+  }
+
+  /** Asks a hosted run for a turn: something was begun outside of one. */
+  _wakeHosted(): void {
+    this._drive?.wake();
+  }
+
+  // --- scheduling --------------------------------------------------------------------------------------
+
+  /**
+   * Calls `callback` in the next turn. Handles run in the order they were made.
+   *
+   * @param args what the callback is called with
+   * @param options.context what it runs in; a copy of the current context if absent
+   * @throws RuntimeError when the loop is closed
+   */
+  override callSoon(callback: Callback, args?: readonly unknown[], options?: CallOptions): Handle {
+    if (this._closed) this._checkClosed();
+    if (this._debug) {
+      this._checkThread();
+      this._checkCallback(callback, 'callSoon');
+    }
+    return this._callSoon(callback, args, options?.context);
+  }
+
+  _callSoon(callback: Callback, args?: readonly unknown[], context?: Context | null): Handle {
+    const handle = new Handle(callback, args, this, context);
+    this._ready.push(handle);
+    if (this._drive !== null) this._drive.wake();
+    return handle;
+  }
+
+  /** {@link callSoon} for other threads and for signal handlers: wakes the loop. */
+  override callSoonThreadsafe(callback: Callback, args?: readonly unknown[], options?: CallOptions): Handle {
+    this._checkClosed();
+    if (this._debug) this._checkCallback(callback, 'callSoonThreadsafe');
+    const handle = this._callSoon(callback, args, options?.context);
+    this._writeToSelf();
+    return handle;
+  }
+
+  /**
+   * Calls `callback` after `delay` seconds of the loop's clock.
+   *
+   * @throws TypeError when `delay` is null; RuntimeError when the loop is closed
+   */
+  override callLater(
+    delay: number,
+    callback: Callback,
+    args?: readonly unknown[],
+    options?: CallOptions,
+  ): TimerHandle {
+    if (typeof delay !== 'number') throw new TypeError('delay: must be a number of seconds');
+    return this.callAt(this.time() + delay, callback, args, options);
+  }
+
+  /**
+   * Calls `callback` at `when`, in seconds of the loop's clock. Of equal times the first made runs first.
+   *
+   * @throws TypeError when `when` is null; RuntimeError when the loop is closed
+   */
+  override callAt(
+    when: number,
+    callback: Callback,
+    args?: readonly unknown[],
+    options?: CallOptions,
+  ): TimerHandle {
+    this._checkTimer(when, callback, 'callAt');
+    const timer = new TimerHandle(when, callback, args, this, options?.context);
+    heapPush(this._scheduled, timer);
+    timer._scheduled = true;
+    if (this._drive !== null) this._drive.wake();
+    return timer;
+  }
+
+  /** What every way to make a timer checks. */
+  _checkTimer(when: number, callback: unknown, method: string): void {
+    if (typeof when !== 'number') throw new TypeError('when: must be a number of seconds');
+    this._checkClosed();
+    if (this._debug) {
+      this._checkThread();
+      this._checkCallback(callback, method);
+    }
+  }
+
+  /** A timer handle was cancelled for the first time. Called by the handle. */
+  _timerHandleCancelled(handle: TimerHandle): void {
+    if (handle._scheduled) this._timerCancelledCount++;
+  }
+
+  /** Queues a handle that I/O made ready. asyncio: `_add_callback`. */
+  _addCallback(handle: Handle): void {
+    if (!handle._cancelled) this._ready.push(handle);
+  }
+
+  /** {@link _addCallback} from another thread or a signal handler. */
+  _addCallbackSignalsafe(handle: Handle): void {
+    this._addCallback(handle);
+    this._writeToSelf();
+  }
+
+  _checkClosed(): void {
+    if (this._closed) throw new RuntimeError('Event loop is closed');
+  }
+
+  _checkRunning(): void {
+    if (this.isRunning()) throw new RuntimeError('This event loop is already running');
+  }
+
+  /** In debug mode: whether the caller may use the loop. Threads of JavaScript share no loops. */
+  _checkThread(): void {}
+
+  _checkCallback(callback: unknown, method: string): void {
+    if (isCoroutine(callback) || isCoroutineFunction(callback)) {
+      throw new TypeError(`callback: coroutines cannot be used with ${method}()`);
+    }
+    if (typeof callback !== 'function') {
+      throw new TypeError(`callback: a callable was expected by ${method}(), got ${String(callback)}`);
+    }
+  }
+
+  // --- futures and tasks ----------------------------------------------------------------------------------
+
+  /** A future of this loop. */
+  override createFuture<T>(): Future<T> {
+    return new Future<T>({ loop: this });
+  }
+
+  /**
+   * Makes a task of `coro`, by the task factory if there is one, which gets every option unchanged.
+   *
+   * @throws TypeError when it is no coroutine; RuntimeError when the loop is closed
+   */
+  override createTask<T>(coro: Coroutine<T>, options: TaskOptions = {}): Task<T> {
+    this._checkClosed();
+    if (this.#taskFactory !== null) return this.#taskFactory(this, coro as Coroutine<unknown>, options) as Task<T>;
+    return new Task<T>(coro, { ...options, loop: this });
+  }
+
+  /** @throws TypeError when `factory` is neither a function nor null */
+  override setTaskFactory(factory: TaskFactory | null): void {
+    if (factory !== null && typeof factory !== 'function') {
+      throw new TypeError('factory: task factory must be a function or null');
+    }
+    this.#taskFactory = factory;
+  }
+
+  override getTaskFactory(): TaskFactory | null {
+    return this.#taskFactory;
+  }
+
+  // --- runs ---------------------------------------------------------------------------------------------
+
+  /**
+   * Runs until {@link stop}, driven by the host.
+   *
+   * Rejects with RuntimeError when the loop is closed or running, and with what ended the run early.
+   */
+  override async runForever(): Promise<void> {
+    this._checkClosed();
+    this._checkRunning();
+    await HostedDrive.run(this as BaseEventLoop<unknown>, (this._host ??= defaultHost()));
+  }
+
+  /**
+   * Runs until {@link stop}, blocking the thread: the selector's poll is the only wait.
+   *
+   * @throws RuntimeError when the loop is closed, or when a loop runs; and what ended the run early
+   */
+  override runForeverSync(): void {
+    this._checkClosed();
+    this._checkRunning();
+    if (_anyRunning()) throw new RuntimeError('Cannot run the event loop while another loop is running');
+    this._runForeverSetup();
+    _setRunningLoop(this);
+    try {
+      do this._runOnce();
+      while (!this._stopping);
+    } finally {
+      _setRunningLoop(null);
+      this._selector.flush?.();
+      this._runForeverCleanup();
+    }
+  }
+
+  /** Before a run. asyncio: `_run_forever_setup`. */
+  _runForeverSetup(): void {
+    this._checkRunning();
+    this._running = true;
+  }
+
+  /** After a run. asyncio: `_run_forever_cleanup`. */
+  _runForeverCleanup(): void {
+    this._stopping = false;
+    this._running = false;
+  }
+
+  /**
+   * Runs until `awaitable` is done, driven by the host, and resolves with its result.
+   *
+   * Rejects with RuntimeError when the loop was stopped before.
+   */
+  override async runUntilComplete<T>(awaitable: Awaitable<T>): Promise<T> {
+    this._checkClosed();
+    this._checkRunning();
+    const [future, isNew] = this.#mainFuture(awaitable);
+    try {
+      await this.runForever();
+    } catch (error) {
+      if (isNew && future.done() && !future.cancelled()) future.exception();
+      throw error;
+    } finally {
+      future.removeDoneCallback(_runUntilCompleteCb);
+    }
+    return finished(future);
+  }
+
+  /** {@link runUntilComplete}, blocking the thread. */
+  override runUntilCompleteSync<T>(awaitable: Awaitable<T>): T {
+    this._checkClosed();
+    this._checkRunning();
+    const [future, isNew] = this.#mainFuture(awaitable);
+    try {
+      this.runForeverSync();
+    } catch (error) {
+      if (isNew && future.done() && !future.cancelled()) future.exception();
+      throw error;
+    } finally {
+      future.removeDoneCallback(_runUntilCompleteCb);
+    }
+    return finished(future);
+  }
+
+  #mainFuture<T>(awaitable: Awaitable<T>): [Future<T>, isNew: boolean] {
+    const isNew = !isfuture(awaitable);
+    const future = ensureFuture<T>(awaitable, { loop: this });
+    // The run itself says when it cannot finish.
+    if (isNew) (future as Task<T>)._logDestroyPending = false;
+    future.addDoneCallback(_runUntilCompleteCb);
+    return [future, isNew];
+  }
+
+  /** Ends the run after the turn under way; called before a run, that run does one turn. */
+  override stop(): void {
+    this._stopping = true;
+    if (this._drive !== null) this._drive.wake();
+  }
+
+  override isRunning(): boolean {
+    return this._running;
+  }
+
+  override isClosed(): boolean {
+    return this._closed;
+  }
+
+  /**
+   * Closes the loop: whatever is queued does not run. Harmless if it is closed.
+   *
+   * @throws RuntimeError when the loop runs
+   */
+  override close(): void {
+    if (this.isRunning()) throw new RuntimeError('Cannot close a running event loop');
+    if (this._closed) return;
+    this.#reportPending();
+    reportUnretrieved(this);
+    this._closed = true;
+    this._ready.length = 0;
+    this._scheduled.length = 0;
+    this._timerCancelledCount = 0;
+  }
+
+  /** Tasks that can never finish now are reported, as their collection would be in Python. */
+  #reportPending(): void {
+    for (const task of allTasks(this)) {
+      if ((task as { _logDestroyPending?: boolean })._logDestroyPending !== true) continue;
+      this.callExceptionHandler({ message: 'Task was destroyed but it is pending!', task });
+    }
+  }
+
+  /** Refuses what only settles while the host runs. */
+  _checkPromises(): void {
+    if (_loopInTurn() === (this as unknown) && this._drive === null) {
+      throw new RuntimeError('promises do not settle while a loop blocks: use run() instead of runSync()');
+    }
+  }
+
+  /** JavaScript's async generators need no help to finish; see the differences. asyncio: `shutdown_asyncgens`. */
+  override *shutdownAsyncgens(): Coroutine<void> {}
+
+  /** Waits for the default executor's jobs. asyncio: `shutdown_default_executor`. */
+  override *shutdownDefaultExecutor(_timeout?: number | null): Coroutine<void> {}
+
+  // --- reports ------------------------------------------------------------------------------------------
+
+  override getDebug(): boolean {
+    return this._debug;
+  }
+
+  override setDebug(enabled: boolean): void {
+    this._debug = enabled;
+  }
+
+  override getExceptionHandler(): ExceptionHandler | null {
+    return this.#exceptionHandler;
+  }
+
+  /** @throws TypeError when `handler` is neither a function nor null */
+  override setExceptionHandler(handler: ExceptionHandler | null): void {
+    if (handler !== null && typeof handler !== 'function') {
+      throw new TypeError('handler: a function or null is expected');
+    }
+    this.#exceptionHandler = handler;
+  }
+
+  /** Logs a report: the message, then the other keys in sorted order. */
+  override defaultExceptionHandler(context: ExceptionContext): void {
+    const lines = [context.message ?? 'Unhandled exception in event loop'];
+    for (const key of Object.keys(context).sort()) {
+      if (key === 'message' || key === 'exception') continue;
+      const value = context[key];
+      if (Array.isArray(value)) lines.push(`${key} (most recent call first):`, ...value.map((line) => `  ${line}`));
+      else lines.push(`${key}: ${String(value)}`);
+    }
+    if (context.exception === undefined) logger.error(lines.join('\n'));
+    else logger.error(lines.join('\n'), context.exception);
+  }
+
+  /** Reports to the handler that was set, or the default one. Throws nothing but exits. */
+  override callExceptionHandler(context: ExceptionContext): void {
+    const handler = this.#exceptionHandler;
+    if (handler === null) {
+      this.#report(() => this.defaultExceptionHandler(context), 'Exception in default exception handler');
+      return;
+    }
+    try {
+      const its = contextOf(context);
+      if (its !== null) its.run(handler, this as never, context);
+      else handler(this as never, context);
+    } catch (error) {
+      if (isExit(error)) throw error;
+      this.#report(
+        () =>
+          this.defaultExceptionHandler({
+            message: 'Unhandled error in exception handler',
+            exception: error,
+            context,
+          }),
+        'Exception in default exception handler while handling an unexpected error in custom exception handler',
+      );
+    }
+  }
+
+  #report(report: () => void, whenItFails: string): void {
+    try {
+      report();
+    } catch (error) {
+      if (isExit(error)) throw error;
+      logger.error(whenItFails, error);
+    }
+  }
+
+  override toString(): string {
+    return `<${this.constructor.name} running=${this.isRunning()} closed=${this._closed} debug=${this._debug}>`;
+  }
+}
+
+function finished<T>(future: Future<T>): T {
+  if (!future.done()) throw new RuntimeError('Event loop stopped before Future completed.');
+  return future.result();
+}
+
+/** The context in which a report is made: of the task, else the future, else the handle. */
+function contextOf(context: ExceptionContext): Context | null {
+  const thing = context.task ?? context.future ?? context.handle;
+  const getContext = (thing as { getContext?: () => Context } | null | undefined)?.getContext;
+  if (typeof getContext === 'function') return getContext.call(thing);
+  return null;
+}
+

@@ -1,0 +1,248 @@
+import type { Coroutine } from './coroutine.ts';
+import { coroutine } from './coroutine.ts';
+import { ExceptionGroup, ValueError } from './exceptions.ts';
+import type { Future } from './future.ts';
+import { _interleaveAddrinfos } from './ip-address.ts';
+import type { NetworkLoop, ResolveOptions } from './network-loop.ts';
+import { OSError, TimeoutError } from './os-error.ts';
+import type { BaseProtocol, ProtocolFactory } from './protocols.ts';
+import { SOCK_STREAM } from './socket-constants.ts';
+import type { AddrInfo, SocketLike } from './socket-like.ts';
+import { staggeredRace } from './staggered.ts';
+import type { Transport } from './transports.ts';
+
+/** Keyword arguments of what makes a transport of a socket. */
+export interface TransportOptions {
+  /** A TLS context, or true for the default one. */
+  readonly ssl?: unknown;
+  readonly sslHandshakeTimeout?: number | null;
+  readonly sslShutdownTimeout?: number | null;
+}
+
+/** Keyword arguments of `createConnection`. */
+export interface CreateConnectionOptions extends TransportOptions {
+  /** A connected socket, in place of host and port. */
+  readonly sock?: SocketLike | null;
+  readonly family?: number;
+  readonly proto?: number;
+  readonly flags?: number;
+  /** Where to connect from. */
+  readonly localAddr?: readonly [host: string, port: number] | null;
+  readonly serverHostname?: string | null;
+  /** Seconds after which the next address is tried beside the one before. */
+  readonly happyEyeballsDelay?: number | null;
+  /** How many addresses of the first family are tried first. */
+  readonly interleave?: number | null;
+  /** Whether a failure reports every address, as an ExceptionGroup. */
+  readonly allErrors?: boolean;
+}
+
+/** What these functions need of a loop. */
+type Loop = NetworkLoop & { createFuture<T>(): Future<T>; getDebug(): boolean };
+
+/** Checks a port before anything is done. */
+export function checkPort(port: number | string | null): void {
+  if (port === null || typeof port === 'string') return;
+  if (typeof port !== 'number' || !Number.isInteger(port)) {
+    throw new TypeError(`port: must be an integer, a string or null, not ${String(port)}`);
+  }
+  if (port < 0 || port > 65535) throw new RangeError(`port: must be 0 to 65535, not ${port}`);
+}
+
+/** Checks a host before anything is done. */
+export function checkHost(host: string | null): void {
+  if (host === null) return;
+  if (typeof host !== 'string') throw new TypeError(`host: must be a string or null, not ${String(host)}`);
+  if (host.includes('\0')) throw new ValueError('host: must not contain a NUL character');
+}
+
+/** `loop.createConnection`. */
+export function* createConnection<P extends BaseProtocol>(
+  loop: Loop,
+  protocolFactory: ProtocolFactory<P>,
+  host: string | null,
+  port: number | string | null,
+  options: CreateConnectionOptions,
+): Coroutine<[Transport, P]> {
+  if (typeof protocolFactory !== 'function') throw new TypeError('protocolFactory: must be a function');
+  const ssl = options.ssl ?? null;
+  let serverHostname = options.serverHostname ?? null;
+  if (serverHostname !== null && !ssl) throw new ValueError('serverHostname is only meaningful with ssl');
+  if (serverHostname === null && ssl) {
+    // An empty name would switch the check of the certificate off.
+    if (!host) throw new ValueError('You must set serverHostname when using ssl without a host');
+    serverHostname = host;
+  }
+  if (options.sslHandshakeTimeout != null && !ssl) {
+    throw new ValueError('sslHandshakeTimeout is only meaningful with ssl');
+  }
+  if (options.sslShutdownTimeout != null && !ssl) {
+    throw new ValueError('sslShutdownTimeout is only meaningful with ssl');
+  }
+  checkHost(host);
+  checkPort(port);
+  let sock = options.sock ?? null;
+  if (host !== null || port !== null) {
+    if (sock !== null) throw new ValueError('host/port and sock can not be specified at the same time');
+    sock = yield* connectToAny(loop, host, port, options);
+  } else {
+    if (sock === null) throw new ValueError('host and port was not specified and no sock specified');
+    if (sock.type !== SOCK_STREAM) throw new ValueError(`A Stream Socket was expected, got ${String(sock)}`);
+  }
+  return yield* loop._createConnectionTransport(sock, protocolFactory, ssl, serverHostname);
+}
+coroutine(createConnection);
+
+function* connectToAny(
+  loop: Loop,
+  host: string | null,
+  port: number | string | null,
+  options: CreateConnectionOptions,
+): Coroutine<SocketLike> {
+  const { family = 0, proto = 0, flags = 0, localAddr = null } = options;
+  const resolve: ResolveOptions = { family, type: SOCK_STREAM, proto, flags };
+  let infos = yield* loop._ensureResolved([host as string, port as number], resolve);
+  if (infos.length === 0) throw new OSError('getaddrinfo() returned empty list');
+  let localInfos: readonly AddrInfo[] | null = null;
+  if (localAddr !== null) {
+    localInfos = yield* loop._ensureResolved(localAddr, resolve);
+    if (localInfos.length === 0) throw new OSError('getaddrinfo() returned empty list');
+  }
+  const delay = options.happyEyeballsDelay ?? null;
+  const interleave = options.interleave ?? (delay === null ? null : 1);
+  if (interleave) infos = _interleaveAddrinfos(infos, interleave);
+
+  const exceptions: unknown[][] = [];
+  let sock: SocketLike | null = null;
+  if (delay === null) {
+    for (const info of infos) {
+      try {
+        sock = yield* loop._connectSock(exceptions, info, localInfos);
+        break;
+      } catch (error) {
+        // The next address may be better; what went wrong is in the list.
+        if (!(error instanceof OSError)) throw error;
+      }
+    }
+  } else {
+    sock = yield* staggeredRace(
+      infos.map((info) => () => loop._connectSock(exceptions, info, localInfos)),
+      delay,
+      loop as never,
+    );
+  }
+  if (sock === null) throw connectFailure(exceptions.flat(), options.allErrors === true);
+  return sock;
+}
+
+/** What `createConnection` throws when no address could be reached. */
+function connectFailure(errors: readonly unknown[], allErrors: boolean): unknown {
+  if (allErrors) return new ExceptionGroup('create_connection failed', errors);
+  const [first] = errors;
+  if (first === undefined) return new TimeoutError('create_connection failed');
+  if (errors.length === 1 || errors.every((error) => String(error) === String(first))) return first;
+  return new OSError(`Multiple exceptions: ${errors.map((error) => (error as Error).message).join(', ')}`);
+}
+
+/** `loop._connectSock`. */
+export function* connectSock(
+  loop: Loop,
+  exceptions: unknown[][],
+  info: AddrInfo,
+  localInfos: readonly AddrInfo[] | null,
+): Coroutine<SocketLike> {
+  const mine: unknown[] = [];
+  exceptions.push(mine);
+  const [family, type, proto, , address] = info;
+  let sock: SocketLike | null = null;
+  try {
+    try {
+      sock = loop._makeSocket(family, type, proto);
+      if (localInfos !== null) bindLocal(sock, family, localInfos, mine);
+      yield* loop.sockConnect(sock, address);
+      return sock;
+    } catch (error) {
+      if (error instanceof OSError) mine.push(error);
+      throw error;
+    }
+  } catch (error) {
+    // Cancelled as well: nobody else has the socket.
+    (sock as SocketLike | null)?.close();
+    throw error;
+  }
+}
+
+function bindLocal(sock: SocketLike, family: number, infos: readonly AddrInfo[], mine: unknown[]): void {
+  for (const [localFamily, , , , address] of infos) {
+    // Other families cannot be the source of this one's connections.
+    if (localFamily !== family) continue;
+    try {
+      sock.bind(address);
+      return;
+    } catch (error) {
+      if (!(error instanceof OSError)) throw error;
+      mine.push(
+        new OSError(`error while attempting to bind on address ${String(address)}: ${error.message.toLowerCase()}`, {
+          errno: error.errno,
+          code: error.code,
+          cause: error,
+        }),
+      );
+    }
+  }
+  throw mine.pop() ?? new OSError(`no matching local address with family=${family} found`);
+}
+
+/** `loop._createConnectionTransport`. */
+export function* createConnectionTransport<P extends BaseProtocol>(
+  loop: Loop,
+  sock: SocketLike,
+  protocolFactory: ProtocolFactory<P>,
+  ssl: unknown,
+  serverHostname: string | null,
+  options: { readonly serverSide?: boolean },
+): Coroutine<[Transport, P]> {
+  let protocol: P;
+  let transport: Transport;
+  const waiter = loop.createFuture<void>();
+  try {
+    protocol = protocolFactory();
+    transport = ssl
+      ? loop._makeSslTransport(sock, protocol, ssl === true ? null : ssl, waiter, {
+          serverSide: options.serverSide === true,
+          serverHostname,
+        })
+      : loop._makeSocketTransport(sock, protocol, waiter);
+  } catch (error) {
+    // Nobody owns the socket yet.
+    sock.close();
+    throw error;
+  }
+  try {
+    yield* waiter;
+  } catch (error) {
+    transport.close();
+    throw error;
+  }
+  return [transport, protocol];
+}
+
+/** `loop.connectAcceptedSocket`. */
+export function* connectAcceptedSocket<P extends BaseProtocol>(
+  loop: Loop,
+  protocolFactory: ProtocolFactory<P>,
+  sock: SocketLike,
+  options: TransportOptions,
+): Coroutine<[Transport, P]> {
+  if (sock.type !== SOCK_STREAM) throw new ValueError(`A Stream Socket was expected, got ${String(sock)}`);
+  const ssl = options.ssl ?? null;
+  if (options.sslHandshakeTimeout != null && !ssl) {
+    throw new ValueError('sslHandshakeTimeout is only meaningful with ssl');
+  }
+  if (options.sslShutdownTimeout != null && !ssl) {
+    throw new ValueError('sslShutdownTimeout is only meaningful with ssl');
+  }
+  return yield* loop._createConnectionTransport(sock, protocolFactory, ssl, '', { serverSide: true });
+}
+coroutine(connectAcceptedSocket);
+

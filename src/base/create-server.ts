@@ -1,0 +1,144 @@
+import { type Coroutine, coroutine } from './coroutine.ts';
+import { checkHost, checkPort } from './create-connection.ts';
+import { ValueError } from './exceptions.ts';
+import type { NetworkLoop } from './network-loop.ts';
+import { OSError } from './os-error.ts';
+import type { ProtocolFactory } from './protocols.ts';
+import { Server } from './server.ts';
+import { sleep } from './sleep.ts';
+import {
+  AF_INET6,
+  AI_PASSIVE,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  SO_KEEPALIVE,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+} from './socket-constants.ts';
+import type { AddrInfo, SocketLike } from './socket-like.ts';
+
+/** Keyword arguments of `createServer`. */
+export interface CreateServerOptions {
+  readonly family?: number;
+  readonly flags?: number;
+  /** A socket to listen on, in place of host and port. */
+  readonly sock?: SocketLike | null;
+  /** Connections that the system may hold before they are accepted. */
+  readonly backlog?: number;
+  readonly ssl?: unknown;
+  /** Default: true. */
+  readonly reuseAddress?: boolean | null;
+  readonly reusePort?: boolean | null;
+  readonly keepAlive?: boolean | null;
+  readonly sslHandshakeTimeout?: number | null;
+  readonly sslShutdownTimeout?: number | null;
+  /** Whether to accept at once (default), or only after `server.startServing()`. */
+  readonly startServing?: boolean;
+}
+
+/** `loop.createServer`. */
+export function* createServer(
+  loop: NetworkLoop,
+  protocolFactory: ProtocolFactory,
+  host: string | readonly string[] | null,
+  port: number | string | null,
+  options: CreateServerOptions,
+): Coroutine<Server> {
+  if (typeof protocolFactory !== 'function') throw new TypeError('protocolFactory: must be a function');
+  const ssl = options.ssl ?? null;
+  if (typeof ssl === 'boolean') throw new TypeError('ssl: must be a TLS context or null');
+  if (options.sslHandshakeTimeout != null && ssl === null) {
+    throw new ValueError('sslHandshakeTimeout is only meaningful with ssl');
+  }
+  if (options.sslShutdownTimeout != null && ssl === null) {
+    throw new ValueError('sslShutdownTimeout is only meaningful with ssl');
+  }
+  const hosts: readonly (string | null)[] =
+    host === null || host === '' ? [null] : typeof host === 'string' ? [host] : [...host];
+  for (const each of hosts) checkHost(each);
+  checkPort(port);
+  const backlog = options.backlog ?? 100;
+  if (!Number.isInteger(backlog)) throw new TypeError(`backlog: must be an integer, not ${String(backlog)}`);
+
+  const given = options.sock ?? null;
+  let sockets: SocketLike[];
+  if (host !== null || port !== null) {
+    if (given !== null) throw new ValueError('host/port and sock can not be specified at the same time');
+    sockets = yield* bindAll(loop, hosts, port, options);
+  } else {
+    if (given === null) throw new ValueError('Neither host/port nor sock were specified');
+    if (given.type !== SOCK_STREAM) throw new ValueError(`A Stream Socket was expected, got ${String(given)}`);
+    sockets = [given];
+  }
+  const server = new Server(loop as never, sockets, protocolFactory, ssl, backlog);
+  if (options.startServing !== false) {
+    server._startServing();
+    // A turn, so that listening has begun when the caller goes on.
+    yield* sleep(0);
+  }
+  return server;
+}
+coroutine(createServer);
+
+function* bindAll(
+  loop: NetworkLoop,
+  hosts: readonly (string | null)[],
+  port: number | string | null,
+  options: CreateServerOptions,
+): Coroutine<SocketLike[]> {
+  const { family = 0, flags = AI_PASSIVE } = options;
+  const infos = new Map<string, AddrInfo>();
+  for (const host of hosts) {
+    const found = yield* loop._createServerGetaddrinfo(host, port, family, flags);
+    if (found.length === 0) throw new OSError(`getaddrinfo(${String(host)}) returned empty list`);
+    for (const info of found) infos.set(JSON.stringify(info), info);
+  }
+  const sockets: SocketLike[] = [];
+  try {
+    for (const info of infos.values()) {
+      const sock = bindOne(loop, info, options);
+      if (sock !== null) sockets.push(sock);
+    }
+    if (sockets.length === 0) {
+      throw new OSError(
+        `could not bind on any address out of ${[...infos.values()].map((info) => String(info[4])).join(', ')}`,
+      );
+    }
+  } catch (error) {
+    for (const sock of sockets) sock.close();
+    throw error;
+  }
+  return sockets;
+}
+
+/** A bound socket, or null for a family or an address that this machine does not have. */
+function bindOne(loop: NetworkLoop, info: AddrInfo, options: CreateServerOptions): SocketLike | null {
+  const [family, type, proto, , address] = info;
+  let sock: SocketLike;
+  try {
+    sock = loop._makeSocket(family, type, proto);
+  } catch (error) {
+    // A family that the system was built without.
+    if (error instanceof OSError) return null;
+    throw error;
+  }
+  try {
+    if (options.reuseAddress !== false) sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+    if (options.reusePort === true) sock.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
+    if (options.keepAlive === true) sock.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1);
+    // Each family has its own socket: '::' must not take IPv4's port as well.
+    if (family === AF_INET6) sock.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    sock.bind(address);
+    return sock;
+  } catch (error) {
+    sock.close();
+    if (!(error instanceof OSError)) throw error;
+    if (error.code === 'EADDRNOTAVAIL') return null;
+    throw new OSError(
+      `[Errno ${error.errno}] error while attempting to bind on address ${String(address)}: ${error.message}`,
+      { errno: error.errno, code: error.code, syscall: 'bind', cause: error },
+    );
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * asyncio's exceptions, and the classes of Python's that its contracts name.
+ *
+ * JavaScript has no BaseException: what Python's `except Exception` lets pass has the common root
+ * {@link BaseException} here, and {@link isException} tells the two kinds apart.
+ */
+
+const BRAND = Symbol.for('miolo.brand');
+
+interface Branded {
+  readonly [BRAND]?: symbol;
+}
+
+/**
+ * Makes `instanceof` work for errors of another copy of this package: our classes carry a registered symbol
+ * on their prototype. Classes that users derive are told apart by their prototype, as ever.
+ */
+function hasInstance(this: Branded & (abstract new (...args: never[]) => unknown), value: unknown): boolean {
+  if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(this, BRAND)) return false;
+  return (value as Record<symbol, unknown>)[this[BRAND] as symbol] === true;
+}
+
+/** Gives a class of ours its name, its stable code and its brand. */
+export function brandError(errorClass: abstract new (...args: never[]) => Error, name: string, code: string): void {
+  const symbol = Symbol.for(`miolo.error.${name}`);
+  Object.defineProperty(errorClass, BRAND, { value: symbol });
+  Object.defineProperty(errorClass, Symbol.hasInstance, { value: hasInstance });
+  Object.defineProperties(errorClass.prototype, {
+    [symbol]: { value: true },
+    name: { value: name, writable: true, configurable: true },
+    code: { value: code, writable: true, configurable: true },
+  });
+}
+
+/**
+ * The root of what is no ordinary error: cancellation, exits, and groups of them. Python: `BaseException`.
+ *
+ * Catch clauses that are meant for failures should let these pass: test with {@link isException}.
+ */
+export class BaseException extends Error {
+  declare code: string;
+  /** What the error was made with, as in Python. */
+  readonly args: readonly unknown[];
+  /** The error that was being handled when this one was raised. Python: `__context__`. */
+  context?: unknown;
+
+  constructor(...args: readonly unknown[]) {
+    super(args.length === 0 || args[0] === null || args[0] === undefined ? '' : String(args[0]));
+    this.args = args;
+  }
+}
+
+/**
+ * The task was cancelled. asyncio: `CancelledError`.
+ *
+ * @param msg what `cancel(msg)` was called with; none if null or undefined
+ */
+export class CancelledError extends BaseException {
+  constructor(msg?: unknown) {
+    if (msg === null || msg === undefined) super();
+    else super(msg);
+  }
+}
+
+/** Ends the run and, uncaught, the process. Python: `SystemExit`. */
+export class SystemExit extends BaseException {
+  /** What the process should exit with. */
+  readonly exitCode: number;
+
+  constructor(exitCode: number = 0) {
+    super(exitCode);
+    this.exitCode = exitCode;
+  }
+}
+
+/** The user asked to stop (Ctrl-C). Python: `KeyboardInterrupt`. */
+export class KeyboardInterrupt extends BaseException {}
+
+/** A generator was closed. Python: `GeneratorExit`. */
+export class GeneratorExit extends BaseException {}
+
+/** The common shape of Python's ordinary errors here: a message, a stable code, an explicit context. */
+export class Exception extends Error {
+  declare code: string;
+  /** The error that was being handled when this one was raised. Python: `__context__`. */
+  context?: unknown;
+}
+
+/** A wrong use that no other class names. Python: `RuntimeError`. */
+export class RuntimeError extends Exception {}
+
+/** An argument of the right type with a wrong value. Python: `ValueError`. */
+export class ValueError extends Exception {}
+
+/** A lookup found nothing. Python: `LookupError`. */
+export class LookupError extends Exception {}
+
+/** The method is one that a subclass has to provide. Python: `NotImplementedError`. */
+export class NotImplementedError extends RuntimeError {}
+
+/** An operation does not fit the state of a future. asyncio: `InvalidStateError`. */
+export class InvalidStateError extends Exception {}
+
+/** `getNowait` found nothing. asyncio: `QueueEmpty`. */
+export class QueueEmpty extends Exception {}
+
+/** `putNowait` found no room. asyncio: `QueueFull`. */
+export class QueueFull extends Exception {}
+
+/** The queue was shut down. asyncio: `QueueShutDown`. */
+export class QueueShutDown extends Exception {}
+
+/** The barrier was broken. asyncio: `BrokenBarrierError`. */
+export class BrokenBarrierError extends RuntimeError {}
+
+/** `sendfile` can not be done for this transport or file. asyncio: `SendfileNotAvailableError`. */
+export class SendfileNotAvailableError extends RuntimeError {}
+
+/** End of iteration. Python: `StopAsyncIteration`, `StopIteration`. */
+export class StopIteration extends Exception {
+  readonly value: unknown;
+
+  constructor(value?: unknown) {
+    super('');
+    this.value = value;
+  }
+}
+
+/**
+ * The stream ended before everything that was asked for had come. asyncio: `IncompleteReadError`.
+ *
+ * @param partial the bytes that came
+ * @param expected the number asked for, null if it was not known
+ */
+export class IncompleteReadError extends Exception {
+  readonly partial: Uint8Array;
+  readonly expected: number | null;
+
+  constructor(partial: Uint8Array, expected: number | null) {
+    super(`${partial.length} bytes read on a total of ${expected ?? 'undefined'} expected bytes`);
+    this.partial = partial;
+    this.expected = expected;
+  }
+}
+
+/**
+ * No separator within the limit of a stream's buffer. asyncio: `LimitOverrunError`.
+ *
+ * @param consumed bytes that are to be taken before the search can go on
+ */
+export class LimitOverrunError extends Exception {
+  readonly consumed: number;
+
+  constructor(message: string, consumed: number) {
+    super(message);
+    this.consumed = consumed;
+  }
+}
+
+/**
+ * Several errors as one. Python: `BaseExceptionGroup`.
+ *
+ * Made with errors that are all exceptions it is an {@link ExceptionGroup}, as in Python.
+ */
+export class BaseExceptionGroup extends Error {
+  declare code: string;
+  context?: unknown;
+  readonly exceptions: readonly unknown[];
+
+  constructor(message: string, exceptions: readonly unknown[]) {
+    if (!Array.isArray(exceptions)) throw new TypeError('exceptions: must be an array');
+    if (exceptions.length === 0) throw new ValueError('exceptions: must not be empty');
+    super(`${message} (${exceptions.length} sub-exception${exceptions.length === 1 ? '' : 's'})`);
+    this.exceptions = exceptions;
+    if (new.target === BaseExceptionGroup && exceptions.every((e) => isException(e))) {
+      Object.setPrototypeOf(this, ExceptionGroup.prototype);
+    }
+  }
+
+  /** The group of those members that `matches` accepts, null if there is none. */
+  subgroup(matches: (error: unknown) => boolean): BaseExceptionGroup | null {
+    return this.split(matches)[0];
+  }
+
+  /** Two groups: of the members that `matches` accepts, and of the others. */
+  split(
+    matches: (error: unknown) => boolean,
+  ): [matching: BaseExceptionGroup | null, rest: BaseExceptionGroup | null] {
+    const yes: unknown[] = [];
+    const no: unknown[] = [];
+    for (const error of this.exceptions) {
+      if (error instanceof BaseExceptionGroup) {
+        const [matching, rest] = error.split(matches);
+        if (matching !== null) yes.push(matching);
+        if (rest !== null) no.push(rest);
+      } else (matches(error) ? yes : no).push(error);
+    }
+    const text = this.message.replace(/ \(\d+ sub-exceptions?\)$/, '');
+    return [
+      yes.length > 0 ? new BaseExceptionGroup(text, yes) : null,
+      no.length > 0 ? new BaseExceptionGroup(text, no) : null,
+    ];
+  }
+}
+
+/** Several exceptions as one. Python: `ExceptionGroup`. */
+export class ExceptionGroup extends BaseExceptionGroup {
+  constructor(message: string, exceptions: readonly unknown[]) {
+    super(message, exceptions);
+    if (!exceptions.every((e) => isException(e))) {
+      throw new TypeError('exceptions: an ExceptionGroup takes exceptions only, use BaseExceptionGroup');
+    }
+  }
+}
+
+brandError(BaseException, 'BaseException', 'ERR_MIOLO_BASE_EXCEPTION');
+brandError(CancelledError, 'CancelledError', 'ERR_MIOLO_CANCELLED');
+brandError(SystemExit, 'SystemExit', 'ERR_MIOLO_SYSTEM_EXIT');
+brandError(KeyboardInterrupt, 'KeyboardInterrupt', 'ERR_MIOLO_KEYBOARD_INTERRUPT');
+brandError(GeneratorExit, 'GeneratorExit', 'ERR_MIOLO_GENERATOR_EXIT');
+brandError(Exception, 'Exception', 'ERR_MIOLO_EXCEPTION');
+brandError(RuntimeError, 'RuntimeError', 'ERR_MIOLO_RUNTIME');
+brandError(ValueError, 'ValueError', 'ERR_MIOLO_VALUE');
+brandError(LookupError, 'LookupError', 'ERR_MIOLO_LOOKUP');
+brandError(NotImplementedError, 'NotImplementedError', 'ERR_MIOLO_NOT_IMPLEMENTED');
+brandError(InvalidStateError, 'InvalidStateError', 'ERR_MIOLO_INVALID_STATE');
+brandError(QueueEmpty, 'QueueEmpty', 'ERR_MIOLO_QUEUE_EMPTY');
+brandError(QueueFull, 'QueueFull', 'ERR_MIOLO_QUEUE_FULL');
+brandError(QueueShutDown, 'QueueShutDown', 'ERR_MIOLO_QUEUE_SHUT_DOWN');
+brandError(BrokenBarrierError, 'BrokenBarrierError', 'ERR_MIOLO_BROKEN_BARRIER');
+brandError(SendfileNotAvailableError, 'SendfileNotAvailableError', 'ERR_MIOLO_SENDFILE_NOT_AVAILABLE');
+brandError(StopIteration, 'StopIteration', 'ERR_MIOLO_STOP_ITERATION');
+brandError(IncompleteReadError, 'IncompleteReadError', 'ERR_MIOLO_INCOMPLETE_READ');
+brandError(LimitOverrunError, 'LimitOverrunError', 'ERR_MIOLO_LIMIT_OVERRUN');
+brandError(BaseExceptionGroup, 'BaseExceptionGroup', 'ERR_MIOLO_BASE_EXCEPTION_GROUP');
+brandError(ExceptionGroup, 'ExceptionGroup', 'ERR_MIOLO_EXCEPTION_GROUP');
+
+/** Whether Python's `except Exception` would catch `error`. Anything thrown that is not ours counts as one. */
+export function isException(error: unknown): boolean {
+  if (error instanceof BaseException) return false;
+  return !(error instanceof BaseExceptionGroup) || error instanceof ExceptionGroup;
+}
+
+/** Whether `error` ends the run: `SystemExit` or `KeyboardInterrupt`. */
+export function isExit(error: unknown): boolean {
+  return error instanceof SystemExit || error instanceof KeyboardInterrupt;
+}

@@ -1,0 +1,111 @@
+import { RuntimeError } from './exceptions.ts';
+import type { Loop } from './loop.ts';
+
+/** What all copies of this package in a thread share. */
+interface Registry {
+  /** The loop whose turn is under way. */
+  running: Loop | null;
+  /** Loops with a hosted run pending. */
+  readonly hosted: Loop[];
+  /** What `setEventLoop` set. */
+  current: Loop | null;
+}
+
+const KEY = Symbol.for('miolo.loops');
+
+type Shared = { [KEY]?: Registry };
+
+const registry: Registry = ((globalThis as Shared)[KEY] ??= { running: null, hosted: [], current: null });
+
+let loopFactory: (() => Loop) | null = null;
+
+/** Sets what {@link newEventLoop} makes. */
+export function setDefaultLoopFactory(factory: () => Loop): void {
+  loopFactory = factory;
+}
+
+/**
+ * The running loop of this thread, or null. asyncio: `_get_running_loop`.
+ *
+ * During a turn it is the loop whose turn it is; outside of turns the only hosted loop, if there is just one.
+ */
+export function _getRunningLoop(): Loop | null {
+  if (registry.running !== null) return registry.running;
+  return registry.hosted.length === 1 ? registry.hosted[0]! : null;
+}
+
+/** Sets the loop whose turn is under way. asyncio: `_set_running_loop`. For loops. */
+export function _setRunningLoop(loop: Loop | null): void {
+  registry.running = loop;
+}
+
+/** The loop whose turn is under way, whatever is hosted. */
+export function _loopInTurn(): Loop | null {
+  return registry.running;
+}
+
+/** Notes a hosted run. */
+export function _addHosted(loop: Loop): void {
+  registry.hosted.push(loop);
+}
+
+/** Forgets a hosted run. */
+export function _removeHosted(loop: Loop): void {
+  const at = registry.hosted.indexOf(loop);
+  if (at >= 0) registry.hosted.splice(at, 1);
+}
+
+/** Whether any loop of this thread runs. */
+export function _anyRunning(): boolean {
+  return registry.running !== null || registry.hosted.length > 0;
+}
+
+/**
+ * The running loop. asyncio: `get_running_loop`.
+ *
+ * @throws RuntimeError when none runs, and outside of turns when several hosted loops share the thread
+ */
+export function getRunningLoop(): Loop {
+  const loop = _getRunningLoop();
+  if (loop !== null) return loop;
+  if (registry.hosted.length > 1) {
+    throw new RuntimeError('several event loops run in this thread: pass the one you mean as `loop`');
+  }
+  throw new RuntimeError('no running event loop');
+}
+
+/**
+ * The running loop, else the one that `setEventLoop` set. asyncio: `get_event_loop`.
+ *
+ * @throws RuntimeError when there is neither; nothing is made implicitly
+ */
+export function getEventLoop(): Loop {
+  const loop = _getRunningLoop() ?? registry.current;
+  if (loop === null) throw new RuntimeError('there is no current event loop in this thread');
+  return loop;
+}
+
+/** Sets what {@link getEventLoop} returns outside of runs. asyncio: `set_event_loop`. */
+export function setEventLoop(loop: Loop | null): void {
+  if (loop !== null && (typeof loop !== 'object' || typeof loop.callSoon !== 'function')) {
+    throw new TypeError('loop: must be an event loop or null');
+  }
+  registry.current = loop;
+}
+
+/** What `setEventLoop` set, or null. */
+export function _currentLoop(): Loop | null {
+  return registry.current;
+}
+
+/**
+ * Makes an event loop of the kind that this installation has. asyncio: `new_event_loop`.
+ *
+ * @throws RuntimeError with `miolo/base` alone, which has no concrete loop
+ */
+export function newEventLoop(): Loop {
+  if (loopFactory === null) {
+    throw new RuntimeError("'miolo/base' has no event loop of its own: import 'miolo', or pass a loopFactory");
+  }
+  return loopFactory();
+}

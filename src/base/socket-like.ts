@@ -1,0 +1,30 @@
+/** Where a socket is or goes: `[host, port]`, with flow information and scope for IPv6; a path for Unix sockets. */
+export type Address =
+  | readonly [host: string, port: number]
+  | readonly [host: string, port: number, flowinfo: number, scopeid: number]
+  | string;
+
+/** What `getaddrinfo` returns a list of. */
+export type AddrInfo = readonly [
+  family: number,
+  type: number,
+  proto: number,
+  canonname: string,
+  address: Address,
+];
+
+/** What the loop needs of a socket, so that loops can bring their own: simulated, recorded, in memory. */
+export interface SocketLike {
+  readonly family: number;
+  readonly type: number;
+  readonly proto: number;
+  fileno(): number;
+  bind(address: Address): void;
+  listen(backlog: number): void;
+  getsockname(): Address;
+  getpeername(): Address;
+  setsockopt(level: number, name: number, value: number | Uint8Array): void;
+  getsockopt(level: number, name: number): number;
+  shutdown(how: number): void;
+  close(): void;
+}
