@@ -14,8 +14,10 @@ use napi_derive::napi;
 
 use crate::hosted::Hosted;
 use crate::pin::{Pin, check};
-use crate::ring::{Buffers, Memory, Ring, control};
-use crate::socket::{NativeSocket, address_from, negative_errno, option_get, option_set, tuple_from, AddressTuple};
+use crate::ring::{Buffers, Ring, control};
+use crate::socket::{
+    AddressTuple, NativeSocket, address_from, negative_errno, option_get, option_set, tuple_from,
+};
 
 /// The reactor and its rings, together since a crossing needs both.
 #[derive(Debug)]
@@ -30,12 +32,14 @@ pub struct Shared {
     /// Empty after `close`, and after a panic.
     inner: RefCell<Option<Inner>>,
     poisoned: Cell<bool>,
-    control: Memory<i32>,
 }
 
 impl Shared {
     /// Runs `action`, letting no panic out: after one the reactor is gone and every crossing fails.
-    pub fn with<T>(&self, action: impl FnOnce(&mut Inner) -> std::result::Result<T, miolo::Error>) -> Result<T> {
+    pub fn with<T>(
+        &self,
+        action: impl FnOnce(&mut Inner) -> std::result::Result<T, miolo::Error>,
+    ) -> Result<T> {
         let Ok(mut guard) = self.inner.try_borrow_mut() else {
             return Err(Error::new(Status::GenericFailure, "the core is already in a crossing"));
         };
@@ -116,7 +120,7 @@ impl NativeCore {
         outgoing: Unknown<'_>,
         arena: Unknown<'_>,
     ) -> Result<Self> {
-        // SAFETY (contract of `Pin::new`): values of this call; the pins are kept in `self`, JavaScript's side of
+        // SAFETY: the contract of `Pin::new` holds: values of this call; the pins are kept in `self`, JavaScript's side of
         // the ring neither detaches nor resizes the buffers while the core lives (ring, invariant 2).
         let (control_pin, control) = unsafe { Pin::new::<i32>(env.raw(), control_block.raw()) }?;
         // SAFETY: as above.
@@ -133,7 +137,6 @@ impl NativeCore {
             shared: Rc::new(Shared {
                 inner: RefCell::new(Some(Inner { reactor, ring: Ring::new(buffers) })),
                 poisoned: Cell::new(false),
-                control,
             }),
             hosted: Cell::new(ptr::null()),
             pins: RefCell::new(vec![control_pin, submissions_pin, completions_pin, outgoing_pin]),
@@ -145,7 +148,11 @@ impl NativeCore {
     /// happened in the completion ring.
     #[napi]
     pub fn enter(&self, timeout: f64) -> Result<()> {
-        let timeout = if timeout < 0.0 { None } else { Some(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX)) };
+        let timeout = if timeout < 0.0 {
+            None
+        } else {
+            Some(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX))
+        };
         self.shared.enter(timeout)
     }
 
@@ -168,11 +175,16 @@ impl NativeCore {
     pub fn send(&self, env: Env, token: u32, data: Unknown<'_>) -> Result<i32> {
         let (mut start, mut len) = (ptr::null_mut(), 0);
         // SAFETY: values of this call; the out pointers are locals.
-        let status = unsafe { sys::napi_get_buffer_info(env.raw(), data.raw(), &raw mut start, &raw mut len) };
+        let status =
+            unsafe { sys::napi_get_buffer_info(env.raw(), data.raw(), &raw mut start, &raw mut len) };
         check(status, "data must be a Uint8Array")?;
-        // SAFETY: Node-API just gave the address and length (of a detached array: none); no JavaScript runs before
-        // the slice ends with this call.
-        let bytes = if start.is_null() || len == 0 { &[][..] } else { unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) } };
+        let bytes = if start.is_null() || len == 0 {
+            &[][..]
+        } else {
+            // SAFETY: Node-API just gave the address and length (of a detached array: none); no JavaScript runs
+            // before the slice ends with this call.
+            unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) }
+        };
         self.send_now(Token::from_raw(token), bytes)
     }
 
@@ -224,7 +236,14 @@ impl NativeCore {
     /// Begins to connect `socket`, which the core owns from now on. Returns a token, or an errno as a negative
     /// number; a completion tells how it ended.
     #[napi]
-    pub fn connect(&self, socket: &NativeSocket, host: String, port: u16, flow: u32, scope: u32) -> Result<i32> {
+    pub fn connect(
+        &self,
+        socket: &NativeSocket,
+        host: String,
+        port: u16,
+        flow: u32,
+        scope: u32,
+    ) -> Result<i32> {
         let Some(address) = address_from(&host, port, flow, scope) else {
             return Ok(-22);
         };
@@ -246,7 +265,8 @@ impl NativeCore {
     #[napi]
     pub fn sockname(&self, token: u32) -> Result<Option<AddressTuple>> {
         self.shared.with(|inner| {
-            let address = inner.reactor.socket(Token::from_raw(token)).and_then(|socket| socket.local_addr().ok());
+            let address =
+                inner.reactor.socket(Token::from_raw(token)).and_then(|socket| socket.local_addr().ok());
             Ok(address.as_ref().and_then(tuple_from))
         })
     }

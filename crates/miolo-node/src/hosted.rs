@@ -49,9 +49,16 @@ impl Hosted {
     /// # Safety
     ///
     /// `env` and `callback` (a function) belong to the call of JavaScript under way.
-    pub unsafe fn new(env: sys::napi_env, callback: sys::napi_value, shared: Rc<Shared>) -> Result<*const Self> {
+    pub unsafe fn new(
+        env: sys::napi_env,
+        callback: sys::napi_value,
+        shared: Rc<Shared>,
+    ) -> Result<*const Self> {
         let uv = Uv::find().map_err(|name| {
-            Error::new(Status::GenericFailure, format!("this runtime has no libuv to be hosted by ({name} is missing)"))
+            Error::new(
+                Status::GenericFailure,
+                format!("this runtime has no libuv to be hosted by ({name} is missing)"),
+            )
         })?;
         let mut uv_loop = ptr::null_mut();
         // SAFETY: `env` is live by the contract; the out pointer is a local.
@@ -66,7 +73,10 @@ impl Hosted {
         let status = unsafe { (uv.poll_init)(uv_loop.cast(), poll, fd) };
         if status != 0 {
             free(uv, poll, POLL);
-            return Err(Error::new(Status::GenericFailure, format!("libuv refuses to watch the reactor ({status})")));
+            return Err(Error::new(
+                Status::GenericFailure,
+                format!("libuv refuses to watch the reactor ({status})"),
+            ));
         }
         let idle = allocate(uv, IDLE);
         // SAFETY: a live loop of this thread, fresh memory of an idle handle's size; cannot fail.
@@ -95,8 +105,9 @@ impl Hosted {
         }
         let mut cleanup = ptr::null_mut();
         // SAFETY: `env` is live; `hosted` lives until its last close callback, which removes the hook.
-        let status =
-            unsafe { sys::napi_add_async_cleanup_hook(env, Some(on_environment_end), hosted.cast(), &raw mut cleanup) };
+        let status = unsafe {
+            sys::napi_add_async_cleanup_hook(env, Some(on_environment_end), hosted.cast(), &raw mut cleanup)
+        };
         // SAFETY: just made by Box::into_raw, and not freed since.
         let this = unsafe { &*hosted };
         if let Err(error) = check(status, "napi_add_async_cleanup_hook") {
@@ -173,7 +184,8 @@ impl Hosted {
     /// One turn: receive, let JavaScript run, flush.
     fn turn(&self) {
         let entered = self.shared.enter(Some(std::time::Duration::ZERO));
-        let nothing = entered.is_ok() && self.shared.with(|inner| Ok(inner.ring.is_untaken())).is_ok_and(|some| !some);
+        let nothing =
+            entered.is_ok() && self.shared.with(|inner| Ok(inner.ring.is_untaken())).is_ok_and(|some| !some);
         if !nothing {
             self.call();
             if self.running.get() {
@@ -197,7 +209,15 @@ impl Hosted {
         unsafe { sys::napi_get_global(self.env, &raw mut receiver) };
         // SAFETY: values of this scope, no arguments; the context lives as long as `self`.
         let status = unsafe {
-            sys::napi_make_callback(self.env, self.context, receiver, function, 0, ptr::null(), &raw mut result)
+            sys::napi_make_callback(
+                self.env,
+                self.context,
+                receiver,
+                function,
+                0,
+                ptr::null(),
+                &raw mut result,
+            )
         };
         if status == sys::Status::napi_pending_exception {
             self.report();
@@ -229,8 +249,9 @@ fn async_context(env: sys::napi_env) -> Result<sys::napi_async_context> {
     const NAME: &str = "miolo";
     let (mut name, mut context) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: `env` is live (contract of `Hosted::new`); a pointer and length of a str.
-    let status =
-        unsafe { sys::napi_create_string_utf8(env, NAME.as_ptr().cast(), NAME.len().cast_signed(), &raw mut name) };
+    let status = unsafe {
+        sys::napi_create_string_utf8(env, NAME.as_ptr().cast(), NAME.len().cast_signed(), &raw mut name)
+    };
     check(status, "name")?;
     // SAFETY: as above; the resource may be null.
     check(unsafe { sys::napi_async_init(env, ptr::null_mut(), name, &raw mut context) }, "napi_async_init")?;

@@ -71,9 +71,5 @@ impl Pin {
 
 /// Turns a status of Node-API into a result.
 pub fn check(status: sys::napi_status, what: &'static str) -> Result<()> {
-    if status == sys::Status::napi_ok {
-        Ok(())
-    } else {
-        Err(Error::new(Status::from(status), what))
-    }
+    if status == sys::Status::napi_ok { Ok(()) } else { Err(Error::new(Status::from(status), what)) }
 }

@@ -52,8 +52,6 @@ pub mod control {
     pub const CROSSINGS: usize = 5;
     /// Number of times the submissions were taken: what JavaScript wrote before has left the outgoing arena.
     pub const EPOCH: usize = 6;
-    /// Size of the control block in integers.
-    pub const WORDS: usize = 16;
 }
 
 /// Opcodes of submissions. The second word is a token, or a timer's number.
@@ -151,7 +149,7 @@ impl<T: Copy> Memory<T> {
 /// The five buffers of a ring.
 #[derive(Debug, Clone, Copy)]
 pub struct Buffers {
-    /// Counters and flags, [`control::WORDS`] integers.
+    /// Counters and flags, see [`control`].
     pub control: Memory<i32>,
     /// Submission entries.
     pub submissions: Memory<i32>,
@@ -358,7 +356,11 @@ impl Ring {
         let number = usize::try_from(number).map_err(|_| corrupt("negative timer number"))?;
         // Rounded up: a timer may be late, never early.
         let nanos = (deadline.max(0.0) * 1e9).ceil();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates; the value is >= 0")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturates; the value is >= 0"
+        )]
         let deadline = Duration::from_nanos(nanos as u64);
         if number >= self.timers.len() {
             self.timers.resize(number + 1, None);
@@ -543,3 +545,6 @@ fn errno(error: &io::Error) -> i32 {
 fn saturate(value: usize) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,12 @@ impl NativeSocket {
     /// The local address.
     #[napi]
     pub fn sockname(&self) -> Option<AddressTuple> {
-        self.socket.borrow().as_ref().and_then(|socket| socket.local_addr().ok()).as_ref().and_then(tuple_from)
+        self.socket
+            .borrow()
+            .as_ref()
+            .and_then(|socket| socket.local_addr().ok())
+            .as_ref()
+            .and_then(tuple_from)
     }
 
     /// The peer's address.

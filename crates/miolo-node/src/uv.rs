@@ -20,20 +20,32 @@ pub const READABLE: c_int = 1;
 pub const IDLE: c_int = 6;
 pub const POLL: c_int = 8;
 
+type HandleSize = unsafe extern "C" fn(kind: c_int) -> usize;
+type PollInit = unsafe extern "C" fn(*mut Loop, *mut Handle, fd: c_int) -> c_int;
+type PollStart = unsafe extern "C" fn(*mut Handle, events: c_int, PollCallback) -> c_int;
+type PollStop = unsafe extern "C" fn(*mut Handle) -> c_int;
+type IdleInit = unsafe extern "C" fn(*mut Loop, *mut Handle) -> c_int;
+type IdleStart = unsafe extern "C" fn(*mut Handle, HandleCallback) -> c_int;
+type IdleStop = unsafe extern "C" fn(*mut Handle) -> c_int;
+type SetData = unsafe extern "C" fn(*mut Handle, *mut c_void);
+type GetData = unsafe extern "C" fn(*const Handle) -> *mut c_void;
+type Unref = unsafe extern "C" fn(*mut Handle);
+type Close = unsafe extern "C" fn(*mut Handle, HandleCallback);
+
 /// libuv's functions.
 #[derive(Debug, Clone, Copy)]
 pub struct Uv {
-    pub handle_size: unsafe extern "C" fn(kind: c_int) -> usize,
-    pub poll_init: unsafe extern "C" fn(*mut Loop, *mut Handle, fd: c_int) -> c_int,
-    pub poll_start: unsafe extern "C" fn(*mut Handle, events: c_int, PollCallback) -> c_int,
-    pub poll_stop: unsafe extern "C" fn(*mut Handle) -> c_int,
-    pub idle_init: unsafe extern "C" fn(*mut Loop, *mut Handle) -> c_int,
-    pub idle_start: unsafe extern "C" fn(*mut Handle, HandleCallback) -> c_int,
-    pub idle_stop: unsafe extern "C" fn(*mut Handle) -> c_int,
-    pub set_data: unsafe extern "C" fn(*mut Handle, *mut c_void),
-    pub get_data: unsafe extern "C" fn(*const Handle) -> *mut c_void,
-    pub unref: unsafe extern "C" fn(*mut Handle),
-    pub close: unsafe extern "C" fn(*mut Handle, HandleCallback),
+    pub handle_size: HandleSize,
+    pub poll_init: PollInit,
+    pub poll_start: PollStart,
+    pub poll_stop: PollStop,
+    pub idle_init: IdleInit,
+    pub idle_start: IdleStart,
+    pub idle_stop: IdleStop,
+    pub set_data: SetData,
+    pub get_data: GetData,
+    pub unref: Unref,
+    pub close: Close,
 }
 
 impl Uv {
@@ -47,27 +59,27 @@ impl Uv {
         // Each cast gives the symbol the signature that libuv's documentation gives the function of that name.
         Ok(Self {
             // SAFETY: size_t uv_handle_size(uv_handle_type).
-            handle_size: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"uv_handle_size")?) },
+            handle_size: unsafe { mem::transmute::<*mut c_void, HandleSize>(symbol(c"uv_handle_size")?) },
             // SAFETY: int uv_poll_init(uv_loop_t*, uv_poll_t*, int).
-            poll_init: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"uv_poll_init")?) },
+            poll_init: unsafe { mem::transmute::<*mut c_void, PollInit>(symbol(c"uv_poll_init")?) },
             // SAFETY: int uv_poll_start(uv_poll_t*, int, uv_poll_cb).
-            poll_start: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"uv_poll_start")?) },
+            poll_start: unsafe { mem::transmute::<*mut c_void, PollStart>(symbol(c"uv_poll_start")?) },
             // SAFETY: int uv_poll_stop(uv_poll_t*).
-            poll_stop: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"uv_poll_stop")?) },
+            poll_stop: unsafe { mem::transmute::<*mut c_void, PollStop>(symbol(c"uv_poll_stop")?) },
             // SAFETY: int uv_idle_init(uv_loop_t*, uv_idle_t*).
-            idle_init: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"uv_idle_init")?) },
+            idle_init: unsafe { mem::transmute::<*mut c_void, IdleInit>(symbol(c"uv_idle_init")?) },
             // SAFETY: int uv_idle_start(uv_idle_t*, uv_idle_cb).
-            idle_start: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"uv_idle_start")?) },
+            idle_start: unsafe { mem::transmute::<*mut c_void, IdleStart>(symbol(c"uv_idle_start")?) },
             // SAFETY: int uv_idle_stop(uv_idle_t*).
-            idle_stop: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"uv_idle_stop")?) },
+            idle_stop: unsafe { mem::transmute::<*mut c_void, IdleStop>(symbol(c"uv_idle_stop")?) },
             // SAFETY: void uv_handle_set_data(uv_handle_t*, void*).
-            set_data: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"uv_handle_set_data")?) },
+            set_data: unsafe { mem::transmute::<*mut c_void, SetData>(symbol(c"uv_handle_set_data")?) },
             // SAFETY: void* uv_handle_get_data(const uv_handle_t*).
-            get_data: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"uv_handle_get_data")?) },
+            get_data: unsafe { mem::transmute::<*mut c_void, GetData>(symbol(c"uv_handle_get_data")?) },
             // SAFETY: void uv_unref(uv_handle_t*).
-            unref: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"uv_unref")?) },
+            unref: unsafe { mem::transmute::<*mut c_void, Unref>(symbol(c"uv_unref")?) },
             // SAFETY: void uv_close(uv_handle_t*, uv_close_cb).
-            close: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"uv_close")?) },
+            close: unsafe { mem::transmute::<*mut c_void, Close>(symbol(c"uv_close")?) },
         })
     }
 }

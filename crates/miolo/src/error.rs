@@ -1,8 +1,48 @@
 use std::{fmt, io};
+
+/// Why a call failed.
 #[non_exhaustive]
 #[derive(Debug)]
-pub enum Error { Stale, Exhausted, Io(io::Error) }
-impl Error { pub fn errno(&self) -> Option<i32> { match self { Self::Io(e) => e.raw_os_error(), Self::Stale => Some(9), Self::Exhausted => Some(24) } } }
-impl fmt::Display for Error { fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { match self { Self::Stale => f.write_str("stale token"), Self::Exhausted => f.write_str("no free slot"), Self::Io(e) => e.fmt(f) } } }
-impl std::error::Error for Error {}
-impl From<io::Error> for Error { fn from(e: io::Error) -> Self { Self::Io(e) } }
+pub enum Error {
+    /// The token names nothing: its socket was released. For example `send` after `release`.
+    Stale,
+    /// A reactor holds at most 2^20 sockets at a time.
+    Exhausted,
+    /// The operating system refused. For example the port is in use.
+    Io(io::Error),
+}
+
+impl Error {
+    /// The operating system's number of the error, if it has one.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Io(error) => error.raw_os_error(),
+            Self::Stale | Self::Exhausted => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stale => formatter.write_str("the token names no socket any more"),
+            Self::Exhausted => formatter.write_str("the reactor holds as many sockets as it can"),
+            Self::Io(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Stale | Self::Exhausted => None,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

@@ -1,2 +1,39 @@
-mod error; mod reactor; mod timer; mod token; mod sink;
-pub use error::Error; pub use reactor::{Options, Reactor, Waker}; pub use timer::{TimerKey, Timers}; pub use token::Token; pub use sink::{Event, Sink};
+//! An event loop on [mio](https://docs.rs/mio): readiness, timers and stream transports, with the callbacks and
+//! the flow control of Python's asyncio.
+//!
+//! Two layers, each usable by itself:
+//!
+//! * [`Reactor`]: sockets by [`Token`], timers, one [`turn`](Reactor::turn) at a time; what happens goes to a
+//!   [`Sink`] of yours. It knows nothing of callbacks: bindings to other languages stand on it.
+//! * [`EventLoop`]: callbacks, [`Protocol`]s and [`Transport`]s over a reactor.
+//!
+//! One thread runs a loop; [`Waker`] and [`LoopHandle`] reach it from others.
+//!
+//! # Guide
+//!
+//! See [`guide`] for a server in three steps.
+#![forbid(unsafe_code)]
+#![deny(missing_docs, missing_debug_implementations)]
+
+mod error;
+mod event_loop;
+mod handle;
+mod protocol;
+mod reactor;
+mod selector;
+mod sink;
+mod timer;
+mod token;
+mod transport;
+
+pub mod guide;
+
+pub use error::Error;
+pub use event_loop::EventLoop;
+pub use handle::{LoopHandle, TimerId};
+pub use protocol::{Protocol, Transport};
+pub use reactor::{Options, Reactor};
+pub use selector::Waker;
+pub use sink::{Event, Sink};
+pub use timer::{TimerKey, Timers};
+pub use token::Token;

@@ -1,0 +1,213 @@
+//! Waiting: mio's poll, the waker, and a timer descriptor for waits below a millisecond.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mio::event::{Event, Source};
+use mio::{Events, Interest, Poll};
+
+use crate::Token;
+
+const WAKER: mio::Token = mio::Token(usize::MAX);
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const TIMER: mio::Token = mio::Token(usize::MAX - 1);
+
+/// What a stream is registered for. Urgent data shows as its own readiness on Linux, and must be asked for: it
+/// ends a receive early, which would look like a drained socket otherwise.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const STREAM: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const STREAM: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// Ends a reactor's wait, from any thread.
+#[derive(Debug, Clone)]
+pub struct Waker {
+    waker: Arc<mio::Waker>,
+    woken: Arc<AtomicBool>,
+}
+
+impl Waker {
+    /// Makes the turn under way, or the next one, report [`Event::Woken`](crate::Event::Woken). Calls before that
+    /// turn count as one.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system reports.
+    pub fn wake(&self) -> io::Result<()> {
+        if self.woken.swap(true, Ordering::AcqRel) { Ok(()) } else { self.waker.wake() }
+    }
+}
+
+/// mio's poll with what every reactor waits for.
+#[derive(Debug)]
+pub struct Selector {
+    poll: Poll,
+    events: Events,
+    waker: Waker,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    timer: timer_descriptor::TimerDescriptor,
+}
+
+impl Selector {
+    pub fn new(capacity: usize) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let timer = timer_descriptor::TimerDescriptor::new(poll.registry(), TIMER)?;
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(capacity),
+            waker: Waker { waker, woken: Arc::new(AtomicBool::new(false)) },
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            timer,
+        })
+    }
+
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    pub fn add_stream(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
+        self.poll.registry().register(source, mio::Token(token.raw() as usize), STREAM)
+    }
+
+    pub fn add_listener(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
+        self.poll.registry().register(source, mio::Token(token.raw() as usize), Interest::READABLE)
+    }
+
+    pub fn remove(&self, source: &mut impl Source) {
+        // Fails only for a descriptor that is not registered, which is what is wanted.
+        let _ = self.poll.registry().deregister(source);
+    }
+
+    /// Sees to it that the poll descriptor is readable at `deadline` (since the epoch; it is `now`).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn arm(&mut self, deadline: Option<Duration>, now: Duration) -> io::Result<()> {
+        self.timer.set(deadline, now)
+    }
+
+    /// Other systems have no descriptor for it: hosts take care of deadlines themselves.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub fn arm(&mut self, _deadline: Option<Duration>, _now: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Waits up to `wait` (`None`: without limit), calls `ready` for each socket's event, and says whether the
+    /// waker was used. A wait that a signal interrupts finds nothing.
+    pub fn poll(
+        &mut self,
+        wait: Option<Duration>,
+        now: Duration,
+        mut ready: impl FnMut(Token, &Event),
+    ) -> io::Result<bool> {
+        let wait = self.precise(wait, now)?;
+        match self.poll.poll(&mut self.events, wait) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        let mut woken = false;
+        for event in &self.events {
+            match event.token() {
+                WAKER => {
+                    self.waker.woken.store(false, Ordering::Release);
+                    woken = true;
+                }
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                TIMER => self.timer.clear(),
+                #[expect(clippy::cast_possible_truncation, reason = "made of a u32")]
+                mio::Token(raw) => ready(Token::from_raw(raw as u32), event),
+            }
+        }
+        Ok(woken)
+    }
+
+    /// mio rounds waits up to whole milliseconds; the timer descriptor does not.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn precise(&mut self, wait: Option<Duration>, now: Duration) -> io::Result<Option<Duration>> {
+        match wait {
+            Some(wait) if !wait.is_zero() => {
+                self.timer.set(Some(now.saturating_add(wait)), now)?;
+                Ok(None)
+            }
+            other => Ok(other),
+        }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    #[expect(clippy::unnecessary_wraps, reason = "the other system's can fail")]
+    fn precise(&mut self, wait: Option<Duration>, _now: Duration) -> io::Result<Option<Duration>> {
+        Ok(wait)
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for Selector {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.poll.as_raw_fd()
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod timer_descriptor {
+    use std::io;
+    use std::os::fd::{AsRawFd, OwnedFd};
+    use std::time::Duration;
+
+    use mio::unix::SourceFd;
+    use mio::{Interest, Registry};
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+
+    /// Longer waits end early, which does no harm: each turn looks at the deadlines again.
+    const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+    /// A timerfd in the poll set.
+    #[derive(Debug)]
+    pub struct TimerDescriptor {
+        fd: OwnedFd,
+        /// When it will be readable, since the epoch.
+        armed: Option<Duration>,
+    }
+
+    impl TimerDescriptor {
+        pub fn new(registry: &Registry, token: mio::Token) -> io::Result<Self> {
+            let fd =
+                timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+            registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::READABLE)?;
+            Ok(Self { fd, armed: None })
+        }
+
+        pub fn set(&mut self, deadline: Option<Duration>, now: Duration) -> io::Result<()> {
+            if self.armed == deadline {
+                return Ok(());
+            }
+            // Zero would disarm it.
+            let wait = deadline
+                .map_or(Duration::ZERO, |at| at.saturating_sub(now).clamp(Duration::from_nanos(1), LONGEST));
+            let value = Timespec {
+                tv_sec: wait.as_secs().try_into().map_err(io::Error::other)?,
+                tv_nsec: wait.subsec_nanos().into(),
+            };
+            let interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+            timerfd_settime(
+                &self.fd,
+                TimerfdTimerFlags::empty(),
+                &Itimerspec { it_interval: interval, it_value: value },
+            )?;
+            self.armed = deadline;
+            Ok(())
+        }
+
+        /// Makes it unreadable again.
+        pub fn clear(&mut self) {
+            // Nothing to be read means that it was set anew in between.
+            let _ = rustix::io::read(&self.fd, &mut [0_u8; 8]);
+            self.armed = None;
+        }
+    }
+}
