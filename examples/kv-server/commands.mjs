@@ -110,7 +110,7 @@ function ttl(unit) {
 }
 
 /** @type {Handler} */
-function set([key, value, ...options], reply, { store }) {
+function setString([key, value, ...options], reply, { store }) {
   const name = keyOf(/** @type {Buffer} */ (key));
   /** @type {number | null} */
   let expiry = null;
@@ -158,13 +158,16 @@ function lrange([key, first, last], reply, { store }) {
 
 /** A glob as Redis has them, as a regular expression. @param {string} glob */
 function toPattern(glob) {
-  const source = glob.replace(/\\(.)|\*|\?|\[(\^?)((?:[^\]\\]|\\.)*)\]|[.+^${}()|[\]\\/]/g, (match, escaped, not, set) => {
-    if (escaped !== undefined) return `\\u${escaped.charCodeAt(0).toString(16).padStart(4, '0')}`;
-    if (match === '*') return '[^]*';
-    if (match === '?') return '[^]';
-    if (set !== undefined && set !== '') return `[${not}${set.replace(/[[\]^]/g, '\\$&')}]`;
-    return `\\${match[0]}${match.slice(1).replace(/[[\]^]/g, '\\$&')}`;
-  });
+  const source = glob.replace(
+    /\\(.)|\*|\?|\[(\^?)((?:[^\]\\]|\\.)*)\]|[.+^${}()|[\]\\/]/g,
+    (match, escaped, not, members) => {
+      if (escaped !== undefined) return `\\u${escaped.charCodeAt(0).toString(16).padStart(4, '0')}`;
+      if (match === '*') return '[^]*';
+      if (match === '?') return '[^]';
+      if (members !== undefined && members !== '') return `[${not}${members.replace(/[[\]^]/g, '\\$&')}]`;
+      return `\\${match[0]}${match.slice(1).replace(/[[\]^]/g, '\\$&')}`;
+    },
+  );
   return new RegExp(`^${source}$`);
 }
 
@@ -211,7 +214,7 @@ const table = new Map(
         reply.simple('OK');
       },
     ],
-    SET: [2, Infinity, set],
+    SET: [2, Infinity, setString],
     SETNX: [
       2,
       2,
@@ -221,7 +224,12 @@ const table = new Map(
         reply.integer(fresh ? 1 : 0);
       },
     ],
-    SETEX: [3, 3, ([key, time, value], reply, session) => set([key, value, Buffer.from('EX'), time], reply, session)],
+    SETEX: [
+      3,
+      3,
+      ([key, time, value], reply, session) =>
+        setString([key, value, Buffer.from('EX'), time], reply, session),
+    ],
     GET: [1, 1, ([key], reply, { store }) => reply.bulk(stringAt(store, keyOf(key)))],
     MGET: [
       1,
@@ -238,15 +246,24 @@ const table = new Map(
       2,
       Infinity,
       (pairs, reply, { store }) => {
-        if (pairs.length % 2 !== 0) throw new CommandError("ERR wrong number of arguments for 'mset' command");
+        if (pairs.length % 2 !== 0)
+          throw new CommandError("ERR wrong number of arguments for 'mset' command");
         for (let at = 0; at < pairs.length; at += 2) {
           store.set(keyOf(/** @type {Buffer} */ (pairs[at])), keep(/** @type {Buffer} */ (pairs[at + 1])));
         }
         reply.simple('OK');
       },
     ],
-    DEL: [1, Infinity, (keys, reply, { store }) => reply.integer(keys.filter((key) => store.delete(keyOf(key))).length)],
-    EXISTS: [1, Infinity, (keys, reply, { store }) => reply.integer(keys.filter((key) => store.has(keyOf(key))).length)],
+    DEL: [
+      1,
+      Infinity,
+      (keys, reply, { store }) => reply.integer(keys.filter((key) => store.delete(keyOf(key))).length),
+    ],
+    EXISTS: [
+      1,
+      Infinity,
+      (keys, reply, { store }) => reply.integer(keys.filter((key) => store.has(keyOf(key))).length),
+    ],
     TYPE: [
       1,
       1,

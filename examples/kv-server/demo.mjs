@@ -65,37 +65,53 @@ function* progress() {
 
 /** @param {number} share */
 function percentile(share) {
-  return /** @type {number} */ (latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))]);
+  return /** @type {number} */ (
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))]
+  );
 }
 
 function* main() {
   const loop = /** @type {any} */ (getRunningLoop());
   const server = yield* startKvServer('127.0.0.1', 0);
-  const [host, port] = /** @type {[string, number]} */ (server.sockets[0]?.getsockname());
+  const [host, port] = /** @type {any} */ (server.sockets[0]).getsockname();
   console.log(`kv-server on ${host}:${port}, ${CLIENTS} clients, ${PIPELINE} requests in flight each`);
 
   const watcher = loop.createTask(progress());
   const start = performance.now();
   const until = start + SECONDS * 1000;
-  const counts = yield* gather(Array.from({ length: CLIENTS }, (_, number) => client(host, port, number, until)));
+  const counts = yield* gather(
+    Array.from({ length: CLIENTS }, (_, number) => client(host, port, number, until)),
+  );
   const seconds = (performance.now() - start) / 1000;
   watcher.cancel();
   if (process.stdout.isTTY) process.stdout.write('\n');
 
   latencies.sort((a, b) => a - b);
   console.log(`\n${Math.round(requests / seconds).toLocaleString('en')} requests/s, every reply checked`);
-  const shares = /** @type {const} */ ([['p50', 0.5], ['p90', 0.9], ['p99', 0.99], ['p99.9', 0.999], ['max', 1]]);
+  const shares = /** @type {const} */ ([
+    ['p50', 0.5],
+    ['p90', 0.9],
+    ['p99', 0.99],
+    ['p99.9', 0.999],
+    ['max', 1],
+  ]);
   console.log(
     `latency of a batch of ${PIPELINE}: ${shares.map(([name, share]) => `${name} ${percentile(share).toFixed(2)} ms`).join(', ')}`,
   );
 
   const kv = yield* KvClient.connect(host, port);
   const total = counts.reduce((sum, count) => sum + count, 0);
-  const counters = /** @type {Buffer[]} */ (yield* kv.send('MGET', ...counts.map((_, number) => `counter:${number}`)));
+  const counters = /** @type {Buffer[]} */ (
+    yield* kv.send('MGET', ...counts.map((_, number) => `counter:${number}`))
+  );
   check(counters.reduce((sum, count) => sum + Number(count), 0) === total, 'the counters');
   yield* kv.send('SET', 'session', 'expires', 'PX', 50);
-  console.log(`\nfinal state: ${yield* kv.send('DBSIZE')} keys; the counters sum up to ${total.toLocaleString('en')}, as they must`);
-  console.log(`list:0 has ${yield* kv.send('LLEN', 'list:0')} elements, the first ${yield* kv.send('LRANGE', 'list:0', 0, 2)}`);
+  console.log(
+    `\nfinal state: ${yield* kv.send('DBSIZE')} keys; the counters sum up to ${total.toLocaleString('en')}, as they must`,
+  );
+  console.log(
+    `list:0 has ${yield* kv.send('LLEN', 'list:0')} elements, the first ${yield* kv.send('LRANGE', 'list:0', 0, 2)}`,
+  );
   console.log(`session lives for ${yield* kv.send('PTTL', 'session')} ms more ...`);
   yield* sleep(0.06);
   check((yield* kv.send('EXISTS', 'session')) === 0, 'the expiry of session');

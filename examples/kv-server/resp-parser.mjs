@@ -98,7 +98,9 @@ export class RespParser {
       const end = endOfLine(buffer, at, 'too big bulk count string');
       if (end < 0) return at;
       if (buffer[at] !== DOLLAR) {
-        throw new ProtocolError(`expected '$', got '${String.fromCharCode(/** @type {number} */ (buffer[at]))}'`);
+        throw new ProtocolError(
+          `expected '$', got '${String.fromCharCode(/** @type {number} */ (buffer[at]))}'`,
+        );
       }
       const length = toInteger(buffer, at + 1, end, 'invalid bulk length');
       if (length < 0 || length > MOST_BULK_BYTES || length > this.#limit) {

@@ -89,7 +89,11 @@ export function* startKvServer(host, port, shutdown) {
   const loop = getRunningLoop();
   const store = new Store(loop);
   const reply = new ReplyWriter();
-  return yield* /** @type {any} */ (loop).createServer(() => new KvProtocol(store, reply, shutdown), host, port);
+  return yield* /** @type {any} */ (loop).createServer(
+    () => new KvProtocol(store, reply, shutdown),
+    host,
+    port,
+  );
 }
 
 /** @param {number} port */
@@ -98,7 +102,7 @@ function* main(port) {
   const server = yield* startKvServer('127.0.0.1', port, () => {
     if (!stopped.done()) stopped.setResult();
   });
-  const [host, bound] = /** @type {[string, number]} */ (server.sockets[0]?.getsockname());
+  const [host, bound] = /** @type {any} */ (server.sockets[0]).getsockname();
   console.log(`ready ${bound} (${host})`);
   yield* stopped;
   server.close();

@@ -2,9 +2,9 @@
 /**
  * Keys, values and their expiry, on the timers of a loop.
  */
-import { Deque } from './deque.mjs';
 
-/** @typedef {Buffer | Deque<Buffer>} Value a string, or a list */
+/** @typedef {import('./deque.mjs').Deque<Buffer>} List */
+/** @typedef {Buffer | List} Value a string, or a list */
 /** @typedef {{ value: Value, timer: { cancel(): void, when(): number } | null }} Entry */
 /** @typedef {{ time(): number, callAt(when: number, callback: (...args: any[]) => void, args?: readonly unknown[]): { cancel(): void, when(): number } }} Clock */
 

@@ -131,4 +131,3 @@ export abstract class AbstractEventLoop {
 function missing(method: string): never {
   throw new NotImplementedError(`this event loop has no ${method}()`);
 }
-

@@ -95,9 +95,7 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     let timeout = this._nextTimeout();
     if (this._ready.length > 0 || this._stopping) timeout = 0;
     const drive = this._drive;
-    const events = this._selector.select(
-      drive !== null && this._selector.notify !== undefined ? 0 : timeout,
-    );
+    const events = this._selector.select(drive !== null && this._selector.notify !== undefined ? 0 : timeout);
 
     // process
     this._processEvents(events);
@@ -339,7 +337,8 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
    */
   override createTask<T>(coro: Coroutine<T>, options: TaskOptions = {}): Task<T> {
     this._checkClosed();
-    if (this.#taskFactory !== null) return this.#taskFactory(this, coro as Coroutine<unknown>, options) as Task<T>;
+    if (this.#taskFactory !== null)
+      return this.#taskFactory(this, coro as Coroutine<unknown>, options) as Task<T>;
     return new Task<T>(coro, { ...options, loop: this });
   }
 
@@ -525,7 +524,8 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     for (const key of Object.keys(context).sort()) {
       if (key === 'message' || key === 'exception') continue;
       const value = context[key];
-      if (Array.isArray(value)) lines.push(`${key} (most recent call first):`, ...value.map((line) => `  ${line}`));
+      if (Array.isArray(value))
+        lines.push(`${key} (most recent call first):`, ...value.map((line) => `  ${line}`));
       else lines.push(`${key}: ${String(value)}`);
     }
     if (context.exception === undefined) logger.error(lines.join('\n'));
@@ -583,4 +583,3 @@ function contextOf(context: ExceptionContext): Context | null {
   if (typeof getContext === 'function') return getContext.call(thing);
   return null;
 }
-

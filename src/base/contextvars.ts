@@ -8,6 +8,10 @@ const EMPTY: Values = new Map();
 /** The context that is entered; null stands for one that nobody has asked for yet. */
 let current: Context | null = null;
 
+function setCurrent(context: Context): void {
+  current = context;
+}
+
 /**
  * A set of context variables' values.
  *
@@ -72,7 +76,7 @@ export class Context {
     if (this.#entered) throw new RuntimeError('cannot enter context: it is already entered');
     this.#entered = true;
     this.#previous = current;
-    current = this;
+    setCurrent(this);
   }
 
   /** Ends what {@link _enter} began. */

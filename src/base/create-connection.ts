@@ -182,11 +182,14 @@ function bindLocal(sock: SocketLike, family: number, infos: readonly AddrInfo[],
     } catch (error) {
       if (!(error instanceof OSError)) throw error;
       mine.push(
-        new OSError(`error while attempting to bind on address ${String(address)}: ${error.message.toLowerCase()}`, {
-          errno: error.errno,
-          code: error.code,
-          cause: error,
-        }),
+        new OSError(
+          `error while attempting to bind on address ${String(address)}: ${error.message.toLowerCase()}`,
+          {
+            errno: error.errno,
+            code: error.code,
+            cause: error,
+          },
+        ),
       );
     }
   }
@@ -245,4 +248,3 @@ export function* connectAcceptedSocket<P extends BaseProtocol>(
   return yield* loop._createConnectionTransport(sock, protocolFactory, ssl, '', { serverSide: true });
 }
 coroutine(connectAcceptedSocket);
-

@@ -69,7 +69,8 @@ export function* createServer(
     sockets = yield* bindAll(loop, hosts, port, options);
   } else {
     if (given === null) throw new ValueError('Neither host/port nor sock were specified');
-    if (given.type !== SOCK_STREAM) throw new ValueError(`A Stream Socket was expected, got ${String(given)}`);
+    if (given.type !== SOCK_STREAM)
+      throw new ValueError(`A Stream Socket was expected, got ${String(given)}`);
     sockets = [given];
   }
   const server = new Server(loop as never, sockets, protocolFactory, ssl, backlog);

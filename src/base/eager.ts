@@ -16,4 +16,6 @@ export function createEagerTaskFactory(
 }
 
 /** Tasks of this factory take their first step at once. asyncio: `eager_task_factory`. */
-export const eagerTaskFactory: TaskFactory = createEagerTaskFactory((coro, options) => new Task(coro, options));
+export const eagerTaskFactory: TaskFactory = createEagerTaskFactory(
+  (coro, options) => new Task(coro, options),
+);

@@ -27,19 +27,26 @@ export function ensureFuture<T>(
 ): Future<T> {
   if (isfuture(awaitable)) {
     if (options.loop !== undefined && options.loop !== null && options.loop !== _getLoop(awaitable)) {
-      throw new ValueError('The future belongs to a different loop than the one specified as the loop argument');
+      throw new ValueError(
+        'The future belongs to a different loop than the one specified as the loop argument',
+      );
     }
     return awaitable as unknown as Future<T>;
   }
   let coro: Coroutine<T>;
   let isOurs = false;
   if (isCoroutine(awaitable)) coro = awaitable as Coroutine<T>;
-  else if (typeof (awaitable as Iterable<unknown> | null)?.[Symbol.iterator] === 'function' && typeof awaitable === 'object') {
+  else if (
+    typeof (awaitable as Iterable<unknown> | null)?.[Symbol.iterator] === 'function' &&
+    typeof awaitable === 'object'
+  ) {
     coro = wrap(awaitable as Iterable<never, T>);
     isOurs = true;
   } else {
     const hint =
-      typeof (awaitable as { then?: unknown } | null)?.then === 'function' ? ': bring a promise in with fromPromise()' : '';
+      typeof (awaitable as { then?: unknown } | null)?.then === 'function'
+        ? ': bring a promise in with fromPromise()'
+        : '';
     throw new TypeError(`awaitable: a future, a coroutine or an awaitable is required${hint}`);
   }
   const loop = options.loop ?? getEventLoop();
@@ -62,4 +69,3 @@ export function createTask<T>(coro: Coroutine<T>, options?: TaskOptions): Task<T
 }
 
 setCoroutineSpawner((coro) => createTask(coro));
-

@@ -22,7 +22,11 @@ function hasInstance(this: Branded & (abstract new (...args: never[]) => unknown
 }
 
 /** Gives a class of ours its name, its stable code and its brand. */
-export function brandError(errorClass: abstract new (...args: never[]) => Error, name: string, code: string): void {
+export function brandError(
+  errorClass: abstract new (...args: never[]) => Error,
+  name: string,
+  code: string,
+): void {
   const symbol = Symbol.for(`miolo.error.${name}`);
   Object.defineProperty(errorClass, BRAND, { value: symbol });
   Object.defineProperty(errorClass, Symbol.hasInstance, { value: hasInstance });
@@ -43,7 +47,7 @@ export class BaseException extends Error {
   /** What the error was made with, as in Python. */
   readonly args: readonly unknown[];
   /** The error that was being handled when this one was raised. Python: `__context__`. */
-  context?: unknown;
+  declare context?: unknown;
 
   constructor(...args: readonly unknown[]) {
     super(args.length === 0 || args[0] === null || args[0] === undefined ? '' : String(args[0]));
@@ -84,7 +88,7 @@ export class GeneratorExit extends BaseException {}
 export class Exception extends Error {
   declare code: string;
   /** The error that was being handled when this one was raised. Python: `__context__`. */
-  context?: unknown;
+  declare context?: unknown;
 }
 
 /** A wrong use that no other class names. Python: `RuntimeError`. */
@@ -165,7 +169,7 @@ export class LimitOverrunError extends Exception {
  */
 export class BaseExceptionGroup extends Error {
   declare code: string;
-  context?: unknown;
+  declare context?: unknown;
   readonly exceptions: readonly unknown[];
 
   constructor(message: string, exceptions: readonly unknown[]) {

@@ -17,7 +17,10 @@ export interface FutureLike<T = unknown> extends Iterable<Yieldable, T> {
   result(): T;
   exception(): unknown;
   cancel(msg?: unknown): boolean;
-  addDoneCallback(callback: (future: never) => unknown, options?: { readonly context?: Context | null }): void;
+  addDoneCallback(
+    callback: (future: never) => unknown,
+    options?: { readonly context?: Context | null },
+  ): void;
   removeDoneCallback(callback: (future: never) => unknown): number;
   getLoop?(): Loop;
   readonly _loop?: Loop;

@@ -183,9 +183,12 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
     if (this._state !== PENDING) throw new InvalidStateError(`invalid state: ${this.toString()}`);
     let error = thrown;
     if (error instanceof StopIteration) {
-      error = new RuntimeError('StopIteration interacts badly with generators and cannot be raised into a Future', {
-        cause: error,
-      });
+      error = new RuntimeError(
+        'StopIteration interacts badly with generators and cannot be raised into a Future',
+        {
+          cause: error,
+        },
+      );
     }
     // Undefined and null can be thrown as well; a stored error is told from none by not being null.
     this._exception = error ?? new RuntimeError(`the coroutine threw ${String(error)}`);
@@ -294,4 +297,3 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
 export function setResultUnlessCancelled<T>(future: Future<T>, result: T): void {
   if (!future.cancelled()) future._finish(result);
 }
-

@@ -92,7 +92,8 @@ export function gather<const T extends readonly Awaitable[]>(
     if (finished < seen.size) return;
     const results = children.map((child) => {
       // As a plain value: it is no error that ends anything.
-      if (child.cancelled()) return new CancelledError(child._cancelMessage === null ? '' : child._cancelMessage);
+      if (child.cancelled())
+        return new CancelledError(child._cancelMessage === null ? '' : child._cancelMessage);
       return child.exception() ?? child.result();
     });
     if (outer._cancelRequested) outer._fail(children.at(-1)!._makeCancelledError());
@@ -108,7 +109,8 @@ export function gather<const T extends readonly Awaitable[]>(
     const future = ensureFuture(awaitable, { ...(loop === undefined ? {} : { loop }) });
     loop ??= _getLoop(future);
     // A task that gather made has nobody else to report it.
-    if ((future as unknown) !== awaitable) (future as { _logDestroyPending?: boolean })._logDestroyPending = false;
+    if ((future as unknown) !== awaitable)
+      (future as { _logDestroyPending?: boolean })._logDestroyPending = false;
     seen.set(awaitable, future);
     children.push(future);
     if (future.done()) early.push(future);

@@ -165,7 +165,9 @@ export class HostedDrive {
     if (this.#ended) return;
     this.#end();
     this.#reject(
-      new RuntimeError(`the run can never finish: nothing is left to wait for.\n${describePending(this.#loop)}`),
+      new RuntimeError(
+        `the run can never finish: nothing is left to wait for.\n${describePending(this.#loop)}`,
+      ),
     );
   }
 

@@ -4,7 +4,13 @@ export type { Executor } from './abstract-event-loop.ts';
 export { awaitersOf, futureAddToAwaitedBy, futureDiscardFromAwaitedBy } from './awaited-by.ts';
 export * from './base-event-loop.ts';
 export { Context, ContextVar, Token, copyContext } from './contextvars.ts';
-export { closeCoroutine, coroutine, coroutineMethods, isCoroutine, isCoroutineFunction } from './coroutine.ts';
+export {
+  closeCoroutine,
+  coroutine,
+  coroutineMethods,
+  isCoroutine,
+  isCoroutineFunction,
+} from './coroutine.ts';
 export type { AwaitableCoroutine, Coroutine } from './coroutine.ts';
 export type { CreateConnectionOptions, TransportOptions } from './create-connection.ts';
 export type { CreateServerOptions } from './create-server.ts';
@@ -70,6 +76,7 @@ export { sleep } from './sleep.ts';
 export * from './socket-constants.ts';
 export type { AddrInfo, Address, SocketLike } from './socket-like.ts';
 export { staggeredRace } from './staggered.ts';
+export { describePending } from './stalled.ts';
 export { Task } from './task.ts';
 export type { TaskOptions } from './task.ts';
 export {

@@ -144,4 +144,3 @@ function consider(task: TaskLike, loop: Loop, found: Set<TaskLike>): void {
   const its = typeof task.getLoop === 'function' ? task.getLoop() : task._loop;
   if (its === loop && !task.done()) found.add(task);
 }
-

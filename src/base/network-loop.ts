@@ -1,16 +1,34 @@
 import { AbstractEventLoop } from './abstract-event-loop.ts';
 import type { AwaitableCoroutine, Coroutine } from './coroutine.ts';
-import { connectAcceptedSocket, connectSock, createConnection, createConnectionTransport } from './create-connection.ts';
+import {
+  connectAcceptedSocket,
+  connectSock,
+  createConnection,
+  createConnectionTransport,
+} from './create-connection.ts';
 import type { CreateConnectionOptions, TransportOptions } from './create-connection.ts';
 import { createServer } from './create-server.ts';
 import type { CreateServerOptions } from './create-server.ts';
 import { NotImplementedError } from './exceptions.ts';
 import type { Future } from './future.ts';
 import { _ipaddrInfo } from './ip-address.ts';
-import type { BaseProtocol, DatagramProtocol, Protocol, ProtocolFactory, SubprocessProtocol } from './protocols.ts';
+import type {
+  BaseProtocol,
+  DatagramProtocol,
+  Protocol,
+  ProtocolFactory,
+  SubprocessProtocol,
+} from './protocols.ts';
 import type { Server } from './server.ts';
 import type { AddrInfo, Address, SocketLike } from './socket-like.ts';
-import type { DatagramTransport, ExtraInfo, ReadTransport, SubprocessTransport, Transport, WriteTransport } from './transports.ts';
+import type {
+  DatagramTransport,
+  ExtraInfo,
+  ReadTransport,
+  SubprocessTransport,
+  Transport,
+  WriteTransport,
+} from './transports.ts';
 
 /** What kind of addresses a lookup is for. */
 export interface ResolveOptions {
@@ -43,7 +61,13 @@ export abstract class NetworkLoop extends AbstractEventLoop {
     port?: number | string | null,
     options?: CreateConnectionOptions,
   ): AwaitableCoroutine<[Transport, P]> {
-    return createConnection(this as never, protocolFactory, host ?? null, port ?? null, options ?? {}) as never;
+    return createConnection(
+      this as never,
+      protocolFactory,
+      host ?? null,
+      port ?? null,
+      options ?? {},
+    ) as never;
   }
 
   /**

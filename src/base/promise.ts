@@ -11,7 +11,10 @@ import { getRunningLoop } from './running-loop.ts';
  * @param options.loop default: the running loop
  * @throws TypeError when it is no promise; RuntimeError in a blocking run
  */
-export function fromPromise<T>(promise: PromiseLike<T>, options: { readonly loop?: Loop | null } = {}): Future<T> {
+export function fromPromise<T>(
+  promise: PromiseLike<T>,
+  options: { readonly loop?: Loop | null } = {},
+): Future<T> {
   if (typeof (promise as PromiseLike<T> | null)?.then !== 'function') {
     throw new TypeError('promise: must be a promise');
   }

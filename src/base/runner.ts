@@ -88,10 +88,13 @@ export class Runner {
 
   #begin<T>(coro: Coroutine<T>, context?: Context | null): [Task<T>, RunnableLoop, restore: () => void] {
     if (isCoroutineFunction(coro)) {
-      throw new TypeError('coro: a coroutine was expected, got a coroutine function: call it, as in run(main())');
+      throw new TypeError(
+        'coro: a coroutine was expected, got a coroutine function: call it, as in run(main())',
+      );
     }
     if (!isCoroutine(coro)) throw new TypeError(`coro: a coroutine was expected, got ${String(coro)}`);
-    if (_loopInTurn() !== null) throw new RuntimeError('Runner.run() cannot be called from a running event loop');
+    if (_loopInTurn() !== null)
+      throw new RuntimeError('Runner.run() cannot be called from a running event loop');
     this.#init();
     const loop = this.#loop!;
     const task = loop.createTask(coro, { context: context ?? this.#context! });
@@ -249,4 +252,3 @@ export function runSync<T>(main: Coroutine<T>, options: RunnerOptions = {}): T {
 function refuseNested(): void {
   if (_loopInTurn() !== null) throw new RuntimeError('run() cannot be called from a running event loop');
 }
-

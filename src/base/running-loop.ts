@@ -105,7 +105,9 @@ export function _currentLoop(): Loop | null {
  */
 export function newEventLoop(): Loop {
   if (loopFactory === null) {
-    throw new RuntimeError("'miolo/base' has no event loop of its own: import 'miolo', or pass a loopFactory");
+    throw new RuntimeError(
+      "'miolo/base' has no event loop of its own: import 'miolo', or pass a loopFactory",
+    );
   }
   return loopFactory();
 }

@@ -122,7 +122,8 @@ export class Server {
    * @throws RuntimeError when it is called twice, or the server is closed
    */
   *serveForever(): Coroutine<void> {
-    if (this.#forever !== null) throw new RuntimeError(`server ${this.toString()} is already being awaited on serveForever()`);
+    if (this.#forever !== null)
+      throw new RuntimeError(`server ${this.toString()} is already being awaited on serveForever()`);
     if (this.#sockets === null) throw new RuntimeError(`server ${this.toString()} is closed`);
     this._startServing();
     this.#forever = this.#loop.createFuture<void>();
@@ -130,14 +131,10 @@ export class Server {
       yield* this.#forever;
     } catch (error) {
       if (!(error instanceof CancelledError)) throw error;
-      try {
-        this.close();
-        this.closeClients();
-        yield* this.waitClosed();
-      } finally {
-        // Whatever the waiting came to, the server was cancelled.
-        throw error;
-      }
+      this.close();
+      this.closeClients();
+      yield* this.waitClosed();
+      throw error;
     } finally {
       this.#forever = null;
     }

@@ -4,9 +4,67 @@ import type { Future } from './future.ts';
 import type { Loop } from './loop.ts';
 import type { Task } from './task.ts';
 
+/** Attempts under way, and whoever waits for one of them to end. */
+class Race<T> {
+  readonly running = new Set<Task<void>>();
+  winner: { readonly value: T } | null = null;
+  #loop: Loop;
+  #changed: Future<void> | null = null;
+
+  constructor(loop: Loop) {
+    this.#loop = loop;
+  }
+
+  start(make: () => Coroutine<T>): void {
+    const task = this.#loop.createTask(this.#attempt(make)) as Task<void>;
+    this.running.add(task);
+    task.addDoneCallback((done: Task<void>) => {
+      this.running.delete(done);
+      // What was wrong is known to whoever made the attempt.
+      if (!done.cancelled()) done.exception();
+      this.signal();
+    });
+  }
+
+  *#attempt(make: () => Coroutine<T>): Coroutine<void> {
+    const value = yield* make();
+    this.winner ??= { value };
+  }
+
+  readonly signal = (): void => {
+    if (this.#changed !== null && !this.#changed.done()) this.#changed.setResult();
+  };
+
+  /** Waits until an attempt has ended, or `seconds` have passed. */
+  *change(seconds: number | null): Coroutine<void> {
+    this.#changed = this.#loop.createFuture<void>();
+    const timer = seconds === null ? null : this.#loop.callLater(seconds, this.signal);
+    try {
+      yield* this.#changed;
+    } finally {
+      timer?.cancel();
+    }
+  }
+
+  /** Cancels what is left and waits for it, whatever happens meanwhile. Returns what happened. */
+  *end(): Coroutine<CancelledError | null> {
+    let cancelled: CancelledError | null = null;
+    for (const task of this.running) task.cancel();
+    while (this.running.size > 0) {
+      try {
+        yield* this.change(null);
+      } catch (error) {
+        if (!(error instanceof CancelledError)) throw error;
+        cancelled = error;
+      }
+    }
+    return cancelled;
+  }
+}
+
 /**
- * Runs attempts one after the other, the next one beginning when the one before fails or `delay` seconds have
- * passed. The first result wins; the others are cancelled and awaited. asyncio: `staggered_race`.
+ * Makes attempts one after the other, the next one when the one before has failed or `delay` seconds have passed. The
+ * first result wins; the others are cancelled and awaited. asyncio: `staggered_race`.
  *
  * @returns the winner's result, null if every attempt failed
  */
@@ -15,65 +73,23 @@ export function* staggeredRace<T>(
   delay: number | null,
   loop: Loop,
 ): Coroutine<T | null> {
-  const running = new Set<Task<void>>();
-  const unhandled: unknown[] = [];
-  let winner: { readonly value: T } | null = null;
-  let changed: Future<void> | null = null;
-  const signal = (): void => {
-    if (changed !== null && !changed.done()) changed.setResult();
-  };
-
-  function* attempt(make: () => Coroutine<T>, failed: Future<void>): Coroutine<void> {
-    try {
-      const value = yield* make();
-      if (winner === null) {
-        winner = { value };
-        for (const task of running) if (task !== self.get(make)) task.cancel();
-      }
-    } catch (error) {
-      // A failure begins the next attempt; the makers keep the errors themselves.
-      if (error instanceof CancelledError) throw error;
-      if (!(error instanceof Error)) unhandled.push(error);
-    } finally {
-      if (!failed.done()) failed.setResult();
-    }
-  }
-
-  const self = new Map<() => Coroutine<T>, Task<void>>();
+  const race = new Race<T>(loop);
   let next = 0;
-  let failed: Future<void> | null = null;
   try {
-    while (winner === null) {
-      if (next < attempts.length && (failed === null || failed.done() || delay !== null)) {
-        const make = attempts[next++]!;
-        failed = loop.createFuture<void>();
-        const task = loop.createTask(attempt(make, failed)) as Task<void>;
-        self.set(make, task);
-        running.add(task);
-        task.addDoneCallback((done: Task<void>) => {
-          running.delete(done);
-          signal();
-        });
-        failed.addDoneCallback(signal);
-      } else if (running.size === 0) break;
-      changed = loop.createFuture<void>();
-      const timer =
-        delay !== null && next < attempts.length ? loop.callLater(delay, signal) : null;
-      if (!failed!.done() || next >= attempts.length) yield* changed;
-      timer?.cancel();
+    while (race.winner === null && (next < attempts.length || race.running.size > 0)) {
+      const more = next < attempts.length;
+      if (more) race.start(attempts[next++]!);
+      const size = race.running.size;
+      yield* race.change(next < attempts.length ? delay : null);
+      // Without a delay, or at the last attempt, only an end is worth a look.
+      if (delay === null) while (race.winner === null && race.running.size === size) yield* race.change(null);
     }
-  } finally {
-    // Also when the race itself is cancelled: no attempt may go on behind its back.
-    for (const task of running) task.cancel();
-    while (running.size > 0) {
-      changed = loop.createFuture<void>();
-      try {
-        yield* changed;
-      } catch (error) {
-        if (!(error instanceof CancelledError)) throw error;
-      }
-    }
+  } catch (error) {
+    // The race itself is cancelled: no attempt may go on behind its back.
+    yield* race.end();
+    throw error;
   }
-  if (unhandled.length > 0) throw unhandled[0];
-  return (winner as { readonly value: T } | null)?.value ?? null;
+  const cancelled = yield* race.end();
+  if (cancelled !== null) throw cancelled;
+  return (race.winner as { readonly value: T } | null)?.value ?? null;
 }

@@ -256,7 +256,8 @@ function wakeTask(task: Task, future: FutureLike): void {
 }
 
 function describeBadYield(value: unknown): string {
-  if (isCoroutine(value)) return 'yield was used instead of yield* for generator in task: write `yield* coro()`';
+  if (isCoroutine(value))
+    return 'yield was used instead of yield* for generator in task: write `yield* coro()`';
   if (typeof (value as PromiseLike<unknown>).then === 'function') {
     return 'Task got bad yield: a promise. Write `yield* fromPromise(promise)`';
   }

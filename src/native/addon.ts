@@ -103,13 +103,16 @@ export function addon(): Addon {
   let cause: unknown;
   for (const place of candidates(platform)) {
     try {
-      loaded = load(place) as Addon;
+      const found = load(place) as Partial<Addon>;
+      if (typeof found.NativeCore !== 'function') throw new TypeError('it is no binary of miolo');
+      loaded = found as Addon;
       return loaded;
     } catch (error) {
       // Any failure to load counts; a file that is there but wrong says more than one that is missing.
-      const isFile = place.endsWith('.node');
-      const what = isFile && existsSync(place) ? 'is there but does not load' : 'not found';
-      tried.push(`  ${place}: ${what} (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`);
+      const what = existsSync(place) ? 'is there but does not load' : 'not found';
+      tried.push(
+        `  ${place}: ${what} (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`,
+      );
       if (cause === undefined || what !== 'not found') cause = error;
     }
   }

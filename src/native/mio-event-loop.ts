@@ -218,7 +218,11 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
     const socket = checkSocket(sock);
     const { core } = this._ring;
     let token = socket._tokenIn(core);
-    if (token < 0) token = checkNative(socket._give(core, (native) => core.adopt(native)), 'adopt');
+    if (token < 0)
+      token = checkNative(
+        socket._give(core, (native) => core.adopt(native)),
+        'adopt',
+      );
     return new StreamTransport(
       this,
       this._ring,
@@ -274,7 +278,10 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
     if (sslcontext !== null) throw new NotImplementedError('TLS is not there yet');
     const socket = checkSocket(sock);
     const { core } = this._ring;
-    const token = checkNative(socket._give(core, (native) => core.listen(native)), 'listen');
+    const token = checkNative(
+      socket._give(core, (native) => core.listen(native)),
+      'listen',
+    );
     this.#listeners.set(sock, new Listener(this, this._ring, token, socket, protocolFactory, server));
   }
 

@@ -66,6 +66,13 @@ export interface BacklogSubject extends RingSubject {
   _backlog: number;
 }
 
+/** Rings whose loops are not closed: what they hold is sent before the process exits. */
+const openRings = new Set<Ring>();
+
+function flushAll(): void {
+  for (const ring of openRings) if (!ring.poisoned) ring.core.flush();
+}
+
 function untransferable(buffer: ArrayBuffer): ArrayBuffer {
   markAsUntransferable(buffer);
   return buffer;
@@ -109,6 +116,15 @@ export class Ring {
       this.#outgoing,
       this.arena,
     );
+    if (openRings.size === 0) process.on('exit', flushAll);
+    openRings.add(this);
+  }
+
+  /** Closes every descriptor, after one attempt to send what was written. */
+  close(): void {
+    openRings.delete(this);
+    if (openRings.size === 0) process.off('exit', flushAll);
+    this.core.close();
   }
 
   /** Number of completions to take. */

@@ -28,7 +28,12 @@ export class Completions implements Iterable<Completion> {
   *[Symbol.iterator](): Iterator<Completion> {
     const entries = this.#ring.completions;
     for (let at = 0, end = this.length * 4; at < end; at += 4) {
-      yield { kind: entries[at]!, token: entries[at + 1]!, first: entries[at + 2]!, second: entries[at + 3]! };
+      yield {
+        kind: entries[at]!,
+        token: entries[at + 1]!,
+        first: entries[at + 2]!,
+        second: entries[at + 3]!,
+      };
     }
   }
 }
@@ -91,7 +96,7 @@ export class MioSelector implements Selector<Completions> {
 
   /** After the turns of one of the host's ticks: what they wrote leaves, and the next deadline is set. */
   flush(): void {
-    if (this.#closed || this.#flushes) return;
+    if (this.#closed || this.#flushes || this.#ring.poisoned) return;
     this.#ring.core.flush();
   }
 
@@ -103,6 +108,6 @@ export class MioSelector implements Selector<Completions> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#ring.core.close();
+    this.#ring.close();
   }
 }

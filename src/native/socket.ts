@@ -20,7 +20,9 @@ function checkInteger(name: string, value: unknown): asserts value is number {
 }
 
 /** Splits an IP address into what the native side takes, or throws naming the part that is wrong. */
-export function splitAddress(address: Address): [host: string, port: number, flowinfo: number, scopeid: number] {
+export function splitAddress(
+  address: Address,
+): [host: string, port: number, flowinfo: number, scopeid: number] {
   if (!Array.isArray(address)) throw new TypeError('address: must be [host, port] for this family of socket');
   const [host, port, flowinfo = 0, scopeid = 0] = address as readonly [string, number, number?, number?];
   if (typeof host !== 'string') throw new TypeError('address: the host must be a string');

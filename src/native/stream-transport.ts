@@ -137,7 +137,9 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
     if (name === 'sockname' || name === 'peername') {
       const known = super.getExtraInfo(name);
       if (known !== undefined && known !== null) return known;
-      return (name === 'sockname' ? this.#socket.localName() : this.#socket.remoteName()) ?? defaultValue ?? null;
+      return (
+        (name === 'sockname' ? this.#socket.localName() : this.#socket.remoteName()) ?? defaultValue ?? null
+      );
     }
     return super.getExtraInfo(name, defaultValue);
   }
@@ -347,7 +349,8 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
     if (this.#emptyWaiter !== null) throw new RuntimeError('unable to write; sendfile is in progress');
     if (bytes.length === 0) return;
     if (this.#connLost > 0) {
-      if (this.#connLost >= LOG_THRESHOLD_FOR_CONNLOST_WRITES) logger.warning('socket.send() raised exception.');
+      if (this.#connLost >= LOG_THRESHOLD_FOR_CONNLOST_WRITES)
+        logger.warning('socket.send() raised exception.');
       this.#connLost++;
       return;
     }
@@ -529,7 +532,8 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
   }
 
   override toString(): string {
-    const state = this.#connLost > 0 ? 'closed' : this.#closing ? 'closing' : this.#paused ? 'paused' : 'open';
+    const state =
+      this.#connLost > 0 ? 'closed' : this.#closing ? 'closing' : this.#paused ? 'paused' : 'open';
     return `<StreamTransport fd=${this.#socket.fileno()} ${state}>`;
   }
 }

@@ -1,1 +1,1 @@
-export {};
+export { VirtualClockLoop } from './virtual-clock-loop.ts';

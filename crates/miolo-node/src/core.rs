@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -11,6 +12,7 @@ use miolo::{Options, Reactor, Token};
 use napi::bindgen_prelude::{Env, Function, Unknown};
 use napi::{Error, JsValue, Result, Status, sys};
 use napi_derive::napi;
+use socket2::SockRef;
 
 use crate::hosted::Hosted;
 use crate::pin::{Pin, check};
@@ -263,27 +265,21 @@ impl NativeCore {
 
     /// The local address of `token`'s socket.
     #[napi]
-    pub fn sockname(&self, token: u32) -> Result<Option<AddressTuple>> {
-        self.shared.with(|inner| {
-            let address =
-                inner.reactor.socket(Token::from_raw(token)).and_then(|socket| socket.local_addr().ok());
-            Ok(address.as_ref().and_then(tuple_from))
-        })
+    pub fn sockname(&self, token: u32) -> Option<AddressTuple> {
+        self.socket(token, |socket| tuple_from(&socket.local_addr().ok()?))
     }
 
     /// The peer's address of `token`'s socket.
     #[napi]
-    pub fn peername(&self, token: u32) -> Result<Option<AddressTuple>> {
-        self.shared.with(|inner| Ok(inner.reactor.peer(Token::from_raw(token)).and_then(tuple_from)))
+    pub fn peername(&self, token: u32) -> Option<AddressTuple> {
+        let peer = |inner: &mut Inner| Ok(inner.reactor.peer(Token::from_raw(token)).and_then(tuple_from));
+        self.shared.with(peer).ok().flatten()
     }
 
     /// The descriptor of `token`'s socket, -1 if there is none.
     #[napi]
-    pub fn fileno(&self, token: u32) -> Result<i32> {
-        self.shared.with(|inner| {
-            use std::os::fd::AsRawFd;
-            Ok(inner.reactor.socket(Token::from_raw(token)).map_or(-1, |socket| socket.as_raw_fd()))
-        })
+    pub fn fileno(&self, token: u32) -> i32 {
+        self.socket(token, |socket| Some(socket.as_raw_fd())).unwrap_or(-1)
     }
 
     /// Sets an integer option of `token`'s socket. Returns 0, or an errno as a negative number.
@@ -342,6 +338,12 @@ impl NativeCore {
         if let Some(pin) = self.arena.take() {
             pin.release();
         }
+    }
+
+    /// What `action` says of `token`'s socket; nothing if it is gone, or the core is.
+    fn socket<T>(&self, token: u32, action: impl FnOnce(&SockRef<'_>) -> Option<T>) -> Option<T> {
+        let ask = |inner: &mut Inner| Ok(inner.reactor.socket(Token::from_raw(token)).as_ref().and_then(action));
+        self.shared.with(ask).ok().flatten()
     }
 
     fn send_now(&self, token: Token, bytes: &[u8]) -> Result<i32> {
