@@ -342,7 +342,8 @@ impl NativeCore {
 
     /// What `action` says of `token`'s socket; nothing if it is gone, or the core is.
     fn socket<T>(&self, token: u32, action: impl FnOnce(&SockRef<'_>) -> Option<T>) -> Option<T> {
-        let ask = |inner: &mut Inner| Ok(inner.reactor.socket(Token::from_raw(token)).as_ref().and_then(action));
+        let ask =
+            |inner: &mut Inner| Ok(inner.reactor.socket(Token::from_raw(token)).as_ref().and_then(action));
         self.shared.with(ask).ok().flatten()
     }
 
