@@ -22,7 +22,7 @@ const { values } = parseArgs({
 });
 
 const LOADGEN = 'target/release/miolo-loadgen';
-const NEWEST = process.env['NODE_NEWEST'] ?? 'bench/node_modules/node/bin/node';
+const NEWEST = process.env['NODE_NEWEST'] ?? 'bench/peers/node_modules/node/bin/node';
 
 const scenarios = [
   { name: '64 B, 128 connections', size: 64, connections: 128, pipeline: 1 },

@@ -103,12 +103,18 @@ pub struct Reactor {
 }
 
 impl Reactor {
-    /// Makes a reactor.
+    /// Makes a reactor. Options of 0 count as 1: a reactor makes progress in each turn.
     ///
     /// # Errors
     ///
     /// When the operating system has no descriptors left.
     pub fn new(options: Options) -> Result<Self, Error> {
+        let options = Options {
+            budget: options.budget.max(1),
+            max_receive: options.max_receive.max(1),
+            accepts: options.accepts.max(1),
+            events: options.events.max(1),
+        };
         Ok(Self {
             selector: Selector::new(options.events)?,
             epoch: Instant::now(),
@@ -457,8 +463,9 @@ fn serve<S: Sink>(
         if !readiness.writable && !readiness.ending {
             return 0;
         }
-        match stream.connected() {
-            Ok(()) => sink.event(Event::Connected { stream: token }),
+        match stream.connected(readiness) {
+            Ok(true) => sink.event(Event::Connected { stream: token }),
+            Ok(false) => return 0,
             Err(error) => {
                 sink.event(Event::Lost { stream: token, error });
                 return 0;
@@ -502,7 +509,7 @@ fn into_stream(socket: Socket) -> TcpStream {
     TcpStream::from_std(socket.into())
 }
 
-/// `EINPROGRESS`, for which the standard library has no stable name.
+/// `EINPROGRESS` (on Windows `WSAEWOULDBLOCK` stands for it), for which the standard library has no stable name.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const IN_PROGRESS: i32 = 115;
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
@@ -512,5 +519,6 @@ const IN_PROGRESS: i32 = 10036;
 
 /// Whether a non-blocking connect is under way.
 fn is_in_progress(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(IN_PROGRESS) || error.kind() == io::ErrorKind::WouldBlock
+    error.raw_os_error() == Some(IN_PROGRESS)
+        || matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

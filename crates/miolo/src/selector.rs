@@ -36,7 +36,11 @@ impl Waker {
     ///
     /// What the operating system reports.
     pub fn wake(&self) -> io::Result<()> {
-        if self.woken.swap(true, Ordering::AcqRel) { Ok(()) } else { self.waker.wake() }
+        if self.woken.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        // After a failure the next call must try again.
+        self.waker.wake().inspect_err(|_| self.woken.store(false, Ordering::Release))
     }
 }
 
@@ -112,7 +116,8 @@ impl Selector {
         for event in &self.events {
             match event.token() {
                 WAKER => {
-                    self.waker.woken.store(false, Ordering::Release);
+                    // A swap, not a store: what a thread did before a wake-up that was left out is seen here.
+                    self.waker.woken.swap(false, Ordering::AcqRel);
                     woken = true;
                 }
                 #[cfg(any(target_os = "linux", target_os = "android"))]

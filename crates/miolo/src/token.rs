@@ -26,7 +26,7 @@ impl Token {
         (generation + 1) & GENERATION_MASK
     }
 
-    /// A token of the number that [`Token::raw`] gave.
+    /// A token of the number that [`Token::raw`] gave. Any other number makes a token that is stale.
     pub const fn from_raw(raw: u32) -> Self {
         Self(raw)
     }
@@ -41,7 +41,8 @@ impl Token {
         (self.0 & INDEX_MASK) as usize
     }
 
+    /// Not masked, so that a number which is no token's equals no slot's generation.
     pub(crate) const fn generation(self) -> u32 {
-        (self.0 >> INDEX_BITS) & GENERATION_MASK
+        self.0 >> INDEX_BITS
     }
 }

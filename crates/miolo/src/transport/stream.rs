@@ -3,18 +3,22 @@
 //! # Invariants
 //!
 //! 1. At most one receive a batch, so that the end of the stream comes a turn after its last bytes.
-//! 2. Readiness to read is cleared by a receive that would have to wait, or by a short one: that proves a TCP
-//!    socket drained unless its peer has ended or urgent data cut it short (which shows as readiness of its own).
-//! 3. After the end of the stream or an error nothing is received: `ended` stays.
+//! 2. Readiness to read is cleared by a receive that would have to wait, or by a short one where that proves the
+//!    socket drained: on TCP over epoll and kqueue, unless its peer has ended or urgent data cut it short (which
+//!    shows as readiness of its own). A Unix socket also stops at passed descriptors, and Windows wants to be
+//!    asked until it would have to wait.
+//! 3. After the end of the stream or a failure nothing is received: `ended` stays.
 //! 4. Bytes are sent in order: with a backlog nothing is sent past it.
 //! 5. What the kernel took short has filled its buffer, so an edge will follow; nothing asks it a second time.
+//! 6. A failure is told once: `fail` drops the backlog, so that no later flush can meet it again.
+//! 7. The peer is told the end of the writes once, when the stream is connected and the backlog is gone.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
 
 use mio::net::TcpStream;
-use socket2::SockAddr;
+use socket2::{SockAddr, SockRef};
 
 use super::Readiness;
 
@@ -23,6 +27,18 @@ const KEPT_BACKLOG: usize = 64 * 1024;
 
 /// Parts that one gathered write may have (the least that systems guarantee is 16, Linux takes 1024).
 const MOST_PARTS: usize = 1024;
+
+/// Whether a short receive can prove a TCP socket drained.
+const SHORT_PROVES: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "macos",
+    target_os = "ios",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+));
 
 /// The low mark unless it is set.
 const DEFAULT_LOW_MARK: usize = 16 * 1024;
@@ -36,6 +52,7 @@ pub struct Stream {
     /// Nothing more will be received.
     pub ended: bool,
     pub low_mark: usize,
+    short_proves: bool,
     /// The peer is to be told that no more will come, once the backlog is gone.
     ending_writes: bool,
     backlog: VecDeque<u8>,
@@ -58,8 +75,10 @@ pub enum Flushed {
 }
 
 impl Stream {
-    pub const fn new(socket: TcpStream, peer: Option<SockAddr>, connecting: bool) -> Self {
+    pub fn new(socket: TcpStream, peer: Option<SockAddr>, connecting: bool) -> Self {
+        let internet = peer.as_ref().is_some_and(|peer| peer.is_ipv4() || peer.is_ipv6());
         Self {
+            short_proves: SHORT_PROVES && internet,
             socket,
             peer,
             paused: true,
@@ -79,15 +98,24 @@ impl Stream {
         readiness.readable && !self.paused && !self.ended && !self.connecting
     }
 
-    /// How the attempt to connect ended.
-    pub fn connected(&mut self) -> io::Result<()> {
-        self.connecting = false;
+    /// Whether the attempt to connect has succeeded; false if it goes on.
+    pub fn connected(&mut self, readiness: &mut Readiness) -> io::Result<bool> {
         let outcome = match self.socket.take_error() {
             Ok(None) => self.socket.peer_addr().map(drop),
             Ok(Some(error)) | Err(error) => Err(error),
         };
-        self.ended = outcome.is_err();
-        outcome
+        if let Err(error) = outcome {
+            if error.kind() == io::ErrorKind::NotConnected && !readiness.ending {
+                // An event without a cause, which mio allows.
+                readiness.writable = false;
+                return Ok(false);
+            }
+            self.connecting = false;
+            self.fail();
+            return Err(error);
+        }
+        self.connecting = false;
+        Ok(true)
     }
 
     pub fn receive(&mut self, readiness: &mut Readiness, buffer: &mut [u8]) -> Received {
@@ -97,7 +125,7 @@ impl Stream {
                 Received::End
             }
             Ok(count) => {
-                if count < buffer.len() && !readiness.ending && !readiness.urgent {
+                if self.short_proves && count < buffer.len() && !readiness.ending && !readiness.urgent {
                     readiness.readable = false;
                 }
                 Received::Bytes(count)
@@ -110,7 +138,7 @@ impl Stream {
                 }
                 io::ErrorKind::Interrupted => Received::Nothing,
                 _ => {
-                    self.ended = true;
+                    self.fail();
                     Received::Failed(error)
                 }
             },
@@ -138,11 +166,7 @@ impl Stream {
         let mut first = 0;
         while first < parts.len() {
             let some = &parts[first..parts.len().min(first + MOST_PARTS)];
-            let sent = match some {
-                [one] => self.socket.write(one),
-                several => self.socket.write_vectored(several),
-            };
-            let mut count = match sent {
+            let mut count = match self.write(some) {
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok((first, 0)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -159,16 +183,39 @@ impl Stream {
         Ok((first, 0))
     }
 
-    /// The kernel has room again.
+    /// One write, which never raises SIGPIPE: a library cannot count on its being ignored.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        const MSG_NOSIGNAL: i32 = 0x4000;
+        let socket = SockRef::from(&self.socket);
+        match parts {
+            [one] => socket.send_with_flags(one, MSG_NOSIGNAL),
+            several => socket.send_vectored_with_flags(several, MSG_NOSIGNAL),
+        }
+    }
+
+    /// One write. Sockets have SO_NOSIGPIPE where there is such a signal.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        use std::io::Write;
+        match parts {
+            [one] => (&self.socket).write(one),
+            several => (&self.socket).write_vectored(several),
+        }
+    }
+
+    /// The kernel has room again, or the attempt to connect has succeeded.
     pub fn flush(&mut self) -> Flushed {
         let before = self.backlog.len();
         if before == 0 {
+            self.shutdown_if_due();
             return Flushed::Nothing;
         }
         while !self.backlog.is_empty() {
             let (front, back) = self.backlog.as_slices();
             let offered = front.len() + back.len();
-            match self.socket.write_vectored(&[IoSlice::new(front), IoSlice::new(back)]) {
+            let parts = [IoSlice::new(front), IoSlice::new(back)];
+            match self.write(if back.is_empty() { &parts[..1] } else { &parts }) {
                 Ok(count) => {
                     self.backlog.drain(..count);
                     if count < offered {
@@ -178,8 +225,7 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.ended = true;
-                    self.drop_backlog();
+                    self.fail();
                     return Flushed::Failed(error);
                 }
             }
@@ -187,10 +233,7 @@ impl Stream {
         let after = self.backlog.len();
         if after == 0 {
             self.drop_backlog();
-            if self.ending_writes {
-                // Fails only when the connection is gone, which the next receive tells.
-                let _ = self.socket.shutdown(Shutdown::Write);
-            }
+            self.shutdown_if_due();
         }
         if after == 0 || (before > self.low_mark && after <= self.low_mark) {
             Flushed::Drained
@@ -201,8 +244,25 @@ impl Stream {
 
     /// Tells the peer that no more will come, after the backlog.
     pub fn end_writes(&mut self) -> io::Result<()> {
+        if self.backlog.is_empty() && !self.connecting {
+            return self.socket.shutdown(Shutdown::Write);
+        }
         self.ending_writes = true;
-        if self.backlog.is_empty() { self.socket.shutdown(Shutdown::Write) } else { Ok(()) }
+        Ok(())
+    }
+
+    fn shutdown_if_due(&mut self) {
+        if self.ending_writes {
+            self.ending_writes = false;
+            // Fails only when the connection is gone, which the next receive tells.
+            let _ = self.socket.shutdown(Shutdown::Write);
+        }
+    }
+
+    fn fail(&mut self) {
+        self.ended = true;
+        self.ending_writes = false;
+        self.drop_backlog();
     }
 
     fn drop_backlog(&mut self) {
