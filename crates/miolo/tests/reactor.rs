@@ -267,3 +267,289 @@ fn a_wait_ends_at_the_earliest_timer_and_never_before_it() {
     }
     assert_eq!(log.lines, ["timer 300", "timer 1700", "timer 2900"]);
 }
+
+/// A listener, and the token of a socket that is connecting to it. No turn has been made yet.
+fn connecting() -> (Reactor, Token, TcpListener) {
+    let mut reactor = Reactor::new(Options::default()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let socket = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let token = reactor.connect(socket, &address.into()).unwrap();
+    (reactor, token, listener)
+}
+
+#[test]
+fn what_is_sent_and_ended_while_connecting_arrives_once_the_connection_stands() {
+    let (mut reactor, token, listener) = connecting();
+    assert_eq!(reactor.send(token, &[IoSlice::new(b"early "), IoSlice::new(b"bird")]).unwrap(), 10);
+    reactor.shutdown_write(token).unwrap();
+    let mut log = Log::new();
+    turn_until(&mut reactor, &mut log, |log| log.lines.len() >= 2);
+    assert!(log.lines[0].starts_with("Connected"), "{:?}", log.lines);
+    assert_eq!(log.lines[1], "drained 0");
+    let mut received = Vec::new();
+    listener.accept().unwrap().0.read_to_end(&mut received).unwrap();
+    assert_eq!(received, b"early bird");
+}
+
+#[test]
+fn an_end_of_writes_asked_for_while_connecting_needs_no_bytes_to_arrive() {
+    let (mut reactor, token, listener) = connecting();
+    reactor.shutdown_write(token).unwrap();
+    let mut log = Log::new();
+    turn_until(&mut reactor, &mut log, |log| !log.lines.is_empty());
+    assert_eq!(listener.accept().unwrap().0.read(&mut [0; 8]).unwrap(), 0);
+}
+
+#[test]
+fn a_failed_attempt_to_connect_is_told_once_although_bytes_were_waiting() {
+    let (mut reactor, token, listener) = connecting();
+    // The attempt is aborted by the listener's end: its connection was never accepted.
+    reactor.send(token, &[IoSlice::new(b"lost")]).unwrap();
+    drop(listener);
+    reactor.resume(token);
+    let mut log = Log::new();
+    for _ in 0..10 {
+        reactor.turn(SHORT, &mut log).unwrap();
+    }
+    assert_eq!(log.lines.iter().filter(|line| line.starts_with("lost")).count(), 1, "{:?}", log.lines);
+    assert_eq!(reactor.backlog(token), 0);
+}
+
+#[test]
+fn a_reset_while_bytes_wait_to_be_sent_is_told_once_also_when_reading_is_paused() {
+    for paused in [true, false] {
+        let (mut reactor, token, peer) = connected(Options::default());
+        let mut log = Log::new();
+        let big = vec![1_u8; 16 << 20];
+        assert!(reactor.send(token, &[IoSlice::new(&big)]).unwrap() > 0);
+        if !paused {
+            reactor.resume(token);
+        }
+        drop(peer);
+        for _ in 0..10 {
+            reactor.turn(SHORT, &mut log).unwrap();
+        }
+        assert_eq!(log.lines.len(), 1, "{:?}", log.lines);
+        assert!(log.lines[0].starts_with("lost"), "{:?}", log.lines);
+        assert_eq!(reactor.backlog(token), 0);
+    }
+}
+
+#[test]
+fn every_connection_gets_its_turn_before_any_gets_a_second_one() {
+    const STREAMS: usize = 20;
+    let mut options = Options::default();
+    options.budget = 1;
+    options.max_receive = 100;
+    let mut reactor = Reactor::new(options).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut peers = Vec::new();
+    let mut order = Vec::new();
+    for _ in 0..STREAMS {
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        peer.write_all(&[1; 1000]).unwrap();
+        peers.push(peer);
+        let token = reactor.adopt(Socket::from(listener.accept().unwrap().0)).unwrap();
+        reactor.resume(token);
+    }
+
+    struct Order<'a>(Vec<u8>, &'a mut Vec<Token>);
+    impl Sink for Order<'_> {
+        fn room(&self) -> bool {
+            true
+        }
+        fn buffer(&mut self) -> &mut [u8] {
+            &mut self.0
+        }
+        fn event(&mut self, event: Event) {
+            if let Event::Received { stream, .. } = event {
+                self.1.push(stream);
+            }
+        }
+    }
+    let mut sink = Order(vec![0; 100], &mut order);
+    while sink.1.len() < STREAMS * 10 {
+        reactor.turn(SHORT, &mut sink).unwrap();
+    }
+    for (round, tokens) in order.chunks(STREAMS).enumerate() {
+        let mut seen: Vec<u32> = tokens.iter().map(|token| token.raw()).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), STREAMS, "round {round}: somebody was served twice");
+    }
+}
+
+#[test]
+fn timers_are_due_also_while_sockets_keep_every_turn_busy() {
+    let mut options = Options::default();
+    options.budget = 1;
+    options.max_receive = 1;
+    let (mut reactor, token, mut peer) = connected(options);
+    peer.write_all(&[1; 100_000]).unwrap();
+    reactor.resume(token);
+    let deadline = reactor.now() + Duration::from_millis(2);
+    reactor.timers().add(deadline, 9);
+    let mut log = Log::new();
+    log.room = usize::MAX;
+    while reactor.now() < deadline + Duration::from_millis(5) {
+        reactor.turn(None, &mut log).unwrap();
+    }
+    assert!(log.bytes.len() < 100_000, "the socket was not busy all the time");
+    assert!(log.lines.iter().any(|line| line == "timer 9"));
+}
+
+#[test]
+fn options_of_zero_still_make_progress() {
+    let mut options = Options::default();
+    options.budget = 0;
+    options.max_receive = 0;
+    options.accepts = 0;
+    options.events = 0;
+    let mut reactor = Reactor::new(options).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    reactor.listen(Socket::from(listener)).unwrap();
+    let mut log = Log::new();
+    turn_until(&mut reactor, &mut log, |log| !log.accepted.is_empty());
+    reactor.resume(log.accepted[0]);
+    peer.write_all(b"one by one").unwrap();
+    turn_until(&mut reactor, &mut log, |log| log.bytes == b"one by one");
+}
+
+#[test]
+fn numbers_that_are_no_tokens_are_stale() {
+    let (mut reactor, token, _peer) = connected(Options::default());
+    for raw in [u32::MAX, 1 << 31, token.raw() | (1 << 31), token.raw() + 1, token.raw() | (1 << 20)] {
+        let wrong = Token::from_raw(raw);
+        assert!(matches!(reactor.send(wrong, &[]), Err(Error::Stale)), "{raw:#x}");
+        assert!(matches!(reactor.shutdown_write(wrong), Err(Error::Stale)), "{raw:#x}");
+        assert!(reactor.socket(wrong).is_none());
+        assert!(reactor.peer(wrong).is_none());
+        reactor.release(wrong);
+        reactor.resume(wrong);
+    }
+    assert!(reactor.socket(token).is_some(), "the true one is still there");
+}
+
+#[test]
+fn more_parts_than_a_gathered_write_takes_arrive_in_order() {
+    let (mut reactor, token, mut peer) = connected(Options::default());
+    let bytes: Vec<u8> = (0..5000_u32).map(|at| u8::try_from(at % 253).unwrap()).collect();
+    let mut parts = vec![IoSlice::new(&[])];
+    parts.extend(bytes.chunks(1).map(IoSlice::new));
+    assert_eq!(reactor.send(token, &parts).unwrap(), 0);
+    reactor.release(token);
+    let mut received = Vec::new();
+    peer.read_to_end(&mut received).unwrap();
+    assert_eq!(received, bytes);
+}
+
+#[test]
+fn a_busy_listener_takes_a_limited_number_a_turn_and_forgets_nobody() {
+    let mut options = Options::default();
+    options.accepts = 2;
+    let mut reactor = Reactor::new(options).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let _clients: Vec<_> = (0..7).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let token = reactor.listen(Socket::from(listener)).unwrap();
+    let mut log = Log::new();
+    let mut counts = Vec::new();
+    while log.accepted.len() < 7 {
+        reactor.turn(SHORT, &mut log).unwrap();
+        counts.push(log.accepted.len());
+    }
+    assert_eq!(counts, [2, 4, 6, 7]);
+    for &stream in &log.accepted {
+        assert!(reactor.socket(stream).unwrap().tcp_nodelay().unwrap());
+        assert!(reactor.peer(stream).unwrap().is_ipv4());
+    }
+    reactor.release(token);
+    assert!(TcpStream::connect(address).is_err(), "a released listener is closed");
+}
+
+#[test]
+fn a_stream_that_is_released_while_its_event_is_queued_is_served_no_more() {
+    let mut options = Options::default();
+    options.budget = 1;
+    let mut reactor = Reactor::new(options).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut tokens = Vec::new();
+    let mut peers = Vec::new();
+    for _ in 0..3 {
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        peer.write_all(b"abc").unwrap();
+        peers.push(peer);
+        tokens.push(reactor.adopt(Socket::from(listener.accept().unwrap().0)).unwrap());
+        reactor.resume(*tokens.last().unwrap());
+    }
+    let mut log = Log::new();
+    reactor.turn(SHORT, &mut log).unwrap();
+    assert_eq!(log.lines, ["received 3"]);
+    tokens.iter().for_each(|&token| reactor.release(token));
+    // The slots are used again at once, by streams that have nothing to read.
+    let next = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let token = reactor.adopt(Socket::from(listener.accept().unwrap().0)).unwrap();
+    reactor.resume(token);
+    for _ in 0..5 {
+        reactor.turn(SHORT, &mut log).unwrap();
+    }
+    assert_eq!(log.lines, ["received 3"]);
+    drop(next);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_unix_stream_is_read_until_it_would_have_to_wait() {
+    use std::os::unix::net::UnixStream;
+    let mut reactor = Reactor::new(Options::default()).unwrap();
+    let (mut peer, ours) = UnixStream::pair().unwrap();
+    let token = reactor.adopt(Socket::from(std::os::fd::OwnedFd::from(ours))).unwrap();
+    reactor.resume(token);
+    let mut log = Log::new();
+    peer.write_all(b"first").unwrap();
+    turn_until(&mut reactor, &mut log, |log| log.bytes == b"first");
+    assert!(reactor.has_pending(), "a short receive proves nothing here");
+    reactor.turn(SHORT, &mut log).unwrap();
+    assert!(!reactor.has_pending());
+    assert_eq!(reactor.send(token, &[IoSlice::new(b"answer")]).unwrap(), 0);
+    peer.write_all(b" second").unwrap();
+    turn_until(&mut reactor, &mut log, |log| log.bytes == b"first second");
+    let mut answer = [0; 6];
+    peer.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"answer");
+    drop(peer);
+    turn_until(&mut reactor, &mut log, |log| log.lines.last().is_some_and(|line| line == "eof"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_host_that_watches_the_descriptor_sees_sockets_and_armed_timers() {
+    use std::os::fd::AsRawFd;
+    let (mut reactor, token, mut peer) = connected(Options::default());
+    let mut log = Log::new();
+    reactor.resume(token);
+    reactor.turn(Some(Duration::ZERO), &mut log).unwrap();
+    let fd = reactor.as_raw_fd();
+    let mut host = mio::Poll::new().unwrap();
+    let mut events = mio::Events::with_capacity(4);
+    let mut source = mio::unix::SourceFd(&fd);
+    host.registry().register(&mut source, mio::Token(0), mio::Interest::READABLE).unwrap();
+    host.poll(&mut events, SHORT).unwrap();
+    assert!(events.is_empty());
+    peer.write_all(b"x").unwrap();
+    host.poll(&mut events, Some(Duration::from_secs(5))).unwrap();
+    assert!(!events.is_empty());
+    reactor.turn(Some(Duration::ZERO), &mut log).unwrap();
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        let deadline = reactor.now() + Duration::from_micros(700);
+        reactor.timers().add(deadline, 5);
+        reactor.arm().unwrap();
+        reactor.arm().unwrap();
+        host.poll(&mut events, Some(Duration::from_secs(5))).unwrap();
+        assert!(!events.is_empty());
+        reactor.turn(Some(Duration::ZERO), &mut log).unwrap();
+        assert_eq!(log.lines, ["received 1", "timer 5"]);
+    }
+}
