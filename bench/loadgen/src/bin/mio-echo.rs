@@ -1,7 +1,6 @@
 //! The yardstick: the least that an echo server on mio does. `mio-echo PORT`; prints `ready PORT`.
 //!
-//! One thread, one buffer, no memory of what a slow client has not taken: such a client's connection is closed,
-//! which none of the benchmark's clients brings about.
+//! One thread and one buffer; what a client does not take is kept and sent when it does.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
