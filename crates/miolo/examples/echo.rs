@@ -23,8 +23,8 @@ impl Protocol for Echo {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port: u16 = std::env::args().nth(1).map_or(Ok(0), |text| text.parse())?;
     let mut event_loop = EventLoop::new()?;
-    let address = event_loop.create_server(([127, 0, 0, 1], port).into(), || Box::new(Echo))?;
-    println!("ready {}", address.port());
+    let server = event_loop.create_server(([127, 0, 0, 1], port).into(), || Box::new(Echo))?;
+    println!("ready {}", server.local_addr().port());
     event_loop.run()?;
     Ok(())
 }

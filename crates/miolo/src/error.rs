@@ -8,6 +8,8 @@ pub enum Error {
     Stale,
     /// A reactor holds at most 2^20 sockets at a time.
     Exhausted,
+    /// The loop runs already: a callback called `run` or `run_once`.
+    Running,
     /// The operating system refused. For example the port is in use.
     Io(io::Error),
 }
@@ -17,7 +19,7 @@ impl Error {
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::Io(error) => error.raw_os_error(),
-            Self::Stale | Self::Exhausted => None,
+            Self::Stale | Self::Exhausted | Self::Running => None,
         }
     }
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Error {
         match self {
             Self::Stale => formatter.write_str("the token names no socket any more"),
             Self::Exhausted => formatter.write_str("the reactor holds as many sockets as it can"),
+            Self::Running => formatter.write_str("the event loop is already running"),
             Self::Io(error) => error.fmt(formatter),
         }
     }
@@ -36,7 +39,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::Stale | Self::Exhausted => None,
+            Self::Stale | Self::Exhausted | Self::Running => None,
         }
     }
 }
@@ -44,5 +47,14 @@ impl std::error::Error for Error {
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Io(error) => error,
+            other => Self::other(other),
+        }
     }
 }

@@ -25,8 +25,8 @@
 //! # impl Protocol for Upper {}
 //! # fn main() -> Result<(), miolo::Error> {
 //! let mut event_loop = EventLoop::new()?;
-//! let address = event_loop.create_server("127.0.0.1:0".parse().unwrap(), || Box::new(Upper))?;
-//! assert_ne!(address.port(), 0);
+//! let server = event_loop.create_server("127.0.0.1:0".parse().unwrap(), || Box::new(Upper))?;
+//! assert_ne!(server.local_addr().port(), 0);
 //! # Ok(())
 //! # }
 //! ```
@@ -57,8 +57,8 @@
 //!
 //! # fn main() -> Result<(), miolo::Error> {
 //! let mut event_loop = EventLoop::new()?;
-//! let address = event_loop.create_server("127.0.0.1:0".parse().unwrap(), || Box::new(Upper))?;
-//! event_loop.create_connection(address, Box::new(Client))?;
+//! let server = event_loop.create_server("127.0.0.1:0".parse().unwrap(), || Box::new(Upper))?;
+//! event_loop.create_connection(server.local_addr(), Box::new(Client))?;
 //! event_loop.run()?;
 //! # Ok(())
 //! # }

@@ -15,9 +15,11 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs, missing_debug_implementations)]
 
+mod connection;
 mod error;
 mod event_loop;
 mod handle;
+mod inbox;
 mod protocol;
 mod reactor;
 mod selector;
@@ -28,10 +30,11 @@ mod transport;
 
 pub mod guide;
 
+pub use connection::{ConnectionId, Transport};
 pub use error::Error;
 pub use event_loop::EventLoop;
-pub use handle::{LoopHandle, TimerId};
-pub use protocol::{Protocol, Transport};
+pub use handle::{LoopHandle, Server, TimerId};
+pub use protocol::Protocol;
 pub use reactor::{Options, Reactor};
 pub use selector::Waker;
 pub use sink::{Event, Sink};

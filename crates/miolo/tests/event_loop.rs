@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use miolo::{EventLoop, Protocol, Transport};
+use miolo::{Error, EventLoop, Protocol, Transport};
 
 type Log = Rc<RefCell<Vec<String>>>;
 
@@ -46,7 +46,8 @@ fn serve_until_done(event_loop: &mut EventLoop, clients: Vec<thread::JoinHandle<
 #[test]
 fn every_byte_of_pipelined_large_echoes_comes_back_in_order() {
     let mut event_loop = EventLoop::new().unwrap();
-    let address = event_loop.create_server("127.0.0.1:0".parse().unwrap(), || Box::new(Echo)).unwrap();
+    let address =
+        event_loop.create_server("127.0.0.1:0".parse().unwrap(), || Box::new(Echo)).unwrap().local_addr();
     let clients = (0..8)
         .map(|connection| {
             thread::spawn(move || {
@@ -72,7 +73,8 @@ fn every_byte_of_pipelined_large_echoes_comes_back_in_order() {
 #[test]
 fn a_thousand_connections_are_served_whatever_the_others_send() {
     let mut event_loop = EventLoop::new().unwrap();
-    let address = event_loop.create_server("127.0.0.1:0".parse().unwrap(), || Box::new(Echo)).unwrap();
+    let address =
+        event_loop.create_server("127.0.0.1:0".parse().unwrap(), || Box::new(Echo)).unwrap().local_addr();
     let flood = thread::spawn(move || {
         let mut flooder = TcpStream::connect(address).unwrap();
         let mut drain = flooder.try_clone().unwrap();
@@ -136,7 +138,8 @@ fn recorded(keep_open: bool, client: impl FnOnce(SocketAddr) + Send + 'static) -
         .create_server("127.0.0.1:0".parse().unwrap(), move || {
             Box::new(Recorder { log: Rc::clone(&its), keep_open })
         })
-        .unwrap();
+        .unwrap()
+        .local_addr();
     let client = thread::spawn(move || client(address));
     while !log.borrow().iter().any(|line| line.starts_with("lost")) {
         event_loop.run_once().unwrap();
@@ -192,6 +195,7 @@ fn a_refused_connection_ends_in_connection_lost() {
 
 struct Flood {
     log: Log,
+    wrote: std::sync::mpsc::Sender<()>,
 }
 
 impl Protocol for Flood {
@@ -201,6 +205,7 @@ impl Protocol for Flood {
             transport.write(&chunk);
         }
         self.log.borrow_mut().push(format!("wrote with backlog {}", transport.write_buffer_size() > 0));
+        self.wrote.send(()).unwrap();
         transport.close();
         transport.close();
     }
@@ -222,13 +227,19 @@ impl Protocol for Flood {
 fn close_sends_everything_that_was_written_first() {
     let log: Log = Rc::default();
     let mut event_loop = EventLoop::new().unwrap();
+    let (wrote, has_written) = std::sync::mpsc::channel();
     let its = Rc::clone(&log);
     let address = event_loop
-        .create_server("127.0.0.1:0".parse().unwrap(), move || Box::new(Flood { log: Rc::clone(&its) }))
-        .unwrap();
+        .create_server("127.0.0.1:0".parse().unwrap(), move || {
+            Box::new(Flood { log: Rc::clone(&its), wrote: wrote.clone() })
+        })
+        .unwrap()
+        .local_addr();
     let client = thread::spawn(move || {
         let mut received = Vec::new();
-        TcpStream::connect(address).unwrap().read_to_end(&mut received).unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        has_written.recv().unwrap();
+        stream.read_to_end(&mut received).unwrap();
         assert_eq!(received.len(), 16 << 20);
     });
     serve_until_done(&mut event_loop, vec![client]);
@@ -267,4 +278,62 @@ fn a_cancelled_timer_does_not_run() {
     event_loop.call_later(Duration::from_millis(2), EventLoop::stop);
     event_loop.run().unwrap();
     assert!(log.borrow().is_empty());
+}
+
+#[test]
+fn a_loop_that_runs_refuses_to_run_inside_of_a_callback() {
+    let mut event_loop = EventLoop::new().unwrap();
+    event_loop.call_soon(|event_loop| {
+        assert!(matches!(event_loop.run(), Err(Error::Running)));
+        assert!(matches!(event_loop.run_once(), Err(Error::Running)));
+        event_loop.stop();
+    });
+    event_loop.run().unwrap();
+}
+
+#[test]
+fn a_timer_that_is_due_can_still_be_cancelled_before_it_runs() {
+    let log: Log = Rc::default();
+    let mut event_loop = EventLoop::new().unwrap();
+    let its = Rc::clone(&log);
+    let timer = Rc::new(RefCell::new(None));
+    let cancels = Rc::clone(&timer);
+    event_loop.call_later(Duration::ZERO, move |event_loop| {
+        assert!(event_loop.cancel(cancels.borrow_mut().take().unwrap()));
+    });
+    *timer.borrow_mut() =
+        Some(event_loop.call_later(Duration::ZERO, move |_| its.borrow_mut().push("ran".into())));
+    thread::sleep(Duration::from_millis(2));
+    event_loop.run_once().unwrap();
+    // Its place is used again, and by one timer only.
+    let ran = Rc::new(RefCell::new(0));
+    for _ in 0..3 {
+        let ran = Rc::clone(&ran);
+        event_loop.call_later(Duration::ZERO, move |_| *ran.borrow_mut() += 1);
+    }
+    event_loop.call_later(Duration::from_millis(3), EventLoop::stop);
+    event_loop.run().unwrap();
+    assert!(log.borrow().is_empty());
+    assert_eq!(*ran.borrow(), 3);
+}
+
+#[test]
+fn calls_from_other_threads_keep_their_order_and_a_loop_that_is_gone_refuses_them() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let handle = event_loop.handle();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let thread = thread::spawn(move || {
+        for number in 0..10_000 {
+            let sender = sender.clone();
+            handle.call_soon(move |_| sender.send(number).unwrap()).unwrap();
+        }
+        handle.call_soon(EventLoop::stop).unwrap();
+        handle
+    });
+    event_loop.run().unwrap();
+    let handle = thread.join().unwrap();
+    let numbers: Vec<i32> = receiver.try_iter().collect();
+    assert!(numbers.iter().copied().eq(0..10_000));
+    drop(event_loop);
+    assert!(handle.call_soon(|_| ()).is_err());
 }

@@ -1,143 +1,14 @@
-//! The reactor alone: readiness, tokens, sinks without room.
+//! Tokens, listeners, timers, the waker and hosts.
+
+mod support;
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use miolo::{Error, Event, Options, Reactor, Sink, Token};
+use miolo::{Error, Options, Reactor, Token};
 use socket2::Socket;
-
-/// Keeps everything, as text.
-struct Log {
-    buffer: Vec<u8>,
-    lines: Vec<String>,
-    bytes: Vec<u8>,
-    accepted: Vec<Token>,
-    room: usize,
-}
-
-impl Log {
-    fn new() -> Self {
-        Self {
-            buffer: vec![0; 320 << 10],
-            lines: Vec::new(),
-            bytes: Vec::new(),
-            accepted: Vec::new(),
-            room: 1000,
-        }
-    }
-}
-
-impl Sink for Log {
-    fn room(&self) -> bool {
-        self.room > 0
-    }
-
-    fn buffer(&mut self) -> &mut [u8] {
-        &mut self.buffer
-    }
-
-    fn event(&mut self, event: Event) {
-        self.room = self.room.saturating_sub(1);
-        self.lines.push(match event {
-            Event::Accepted { stream, .. } => {
-                self.accepted.push(stream);
-                "accepted".into()
-            }
-            Event::Received { len, .. } => {
-                self.bytes.extend_from_slice(&self.buffer[..len]);
-                format!("received {len}")
-            }
-            Event::Eof { .. } => "eof".into(),
-            Event::Lost { error, .. } => format!("lost {:?}", error.kind()),
-            Event::Drained { backlog, .. } => format!("drained {backlog}"),
-            Event::Woken => "woken".into(),
-            Event::Timer { data } => format!("timer {data}"),
-            other => format!("{other:?}"),
-        });
-    }
-}
-
-const SHORT: Option<Duration> = Some(Duration::from_millis(20));
-
-/// A reactor with one stream, and its peer.
-fn connected(options: Options) -> (Reactor, Token, TcpStream) {
-    let mut reactor = Reactor::new(options).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let token = reactor.adopt(Socket::from(listener.accept().unwrap().0)).unwrap();
-    (reactor, token, peer)
-}
-
-/// Turns until `done`; panics after a second of turns that bring nothing.
-fn turn_until(reactor: &mut Reactor, log: &mut Log, done: impl Fn(&Log) -> bool) {
-    let mut idle = 0;
-    while !done(log) {
-        let before = log.lines.len();
-        reactor.turn(SHORT, log).unwrap();
-        idle = if log.lines.len() == before { idle + 1 } else { 0 };
-        assert!(idle < 50, "nothing came any more; so far: {:?}", log.lines);
-    }
-}
-
-#[test]
-fn nothing_is_received_before_resume_and_what_arrived_before_is_received_after() {
-    let (mut reactor, token, mut peer) = connected(Options::default());
-    let mut log = Log::new();
-    peer.write_all(b"early").unwrap();
-    for _ in 0..3 {
-        reactor.turn(SHORT, &mut log).unwrap();
-    }
-    assert!(log.lines.is_empty());
-    reactor.resume(token);
-    assert!(reactor.has_pending());
-    turn_until(&mut reactor, &mut log, |log| log.bytes == b"early");
-}
-
-#[test]
-fn the_end_comes_a_turn_after_the_bytes_that_came_with_it() {
-    let (mut reactor, token, mut peer) = connected(Options::default());
-    let mut log = Log::new();
-    peer.write_all(b"last words").unwrap();
-    drop(peer);
-    reactor.resume(token);
-    while log.lines.is_empty() {
-        reactor.turn(SHORT, &mut log).unwrap();
-    }
-    assert_eq!(log.lines, ["received 10"]);
-    turn_until(&mut reactor, &mut log, |log| log.lines.len() == 2);
-    assert_eq!(log.lines[1], "eof");
-}
-
-#[test]
-fn a_budget_that_ends_a_batch_leaves_nothing_behind_although_no_edge_follows() {
-    let mut options = Options::default();
-    options.budget = 1024;
-    options.max_receive = 1024;
-    let (mut reactor, token, mut peer) = connected(options);
-    let mut log = Log::new();
-    let sent: Vec<u8> = (0..40_000_u32).map(|at| u8::try_from(at % 251).unwrap()).collect();
-    peer.write_all(&sent).unwrap();
-    reactor.resume(token);
-    turn_until(&mut reactor, &mut log, |log| log.bytes.len() == sent.len());
-    assert_eq!(log.bytes, sent);
-}
-
-#[test]
-fn a_sink_without_room_loses_nothing() {
-    let (mut reactor, token, mut peer) = connected(Options::default());
-    let mut log = Log::new();
-    peer.write_all(b"waits").unwrap();
-    reactor.resume(token);
-    log.room = 0;
-    for _ in 0..3 {
-        reactor.turn(SHORT, &mut log).unwrap();
-    }
-    assert!(log.lines.is_empty());
-    assert!(reactor.has_pending());
-    log.room = 10;
-    turn_until(&mut reactor, &mut log, |log| log.bytes == b"waits");
-}
+use support::{Log, SHORT, connected, turn_until};
 
 #[test]
 fn a_token_is_stale_after_release_and_its_slot_gets_another_one() {
@@ -158,68 +29,6 @@ fn a_token_is_stale_after_release_and_its_slot_gets_another_one() {
     reactor.pause(token);
     other.write_all(b"for the new one").unwrap();
     turn_until(&mut reactor, &mut log, |log| log.bytes == b"for the new one");
-}
-
-#[test]
-fn a_reset_while_paused_is_told_when_reading_resumes() {
-    let (mut reactor, token, peer) = connected(Options::default());
-    let mut log = Log::new();
-    let socket = Socket::from(peer);
-    socket.set_linger(Some(Duration::ZERO)).unwrap();
-    drop(socket);
-    for _ in 0..3 {
-        reactor.turn(SHORT, &mut log).unwrap();
-    }
-    assert!(log.lines.is_empty());
-    reactor.resume(token);
-    turn_until(&mut reactor, &mut log, |log| !log.lines.is_empty());
-    assert_eq!(log.lines, ["lost ConnectionReset"]);
-}
-
-#[test]
-fn urgent_data_does_not_keep_later_bytes_from_being_received() {
-    let (mut reactor, token, mut peer) = connected(Options::default());
-    let mut log = Log::new();
-    reactor.resume(token);
-    for round in 1..=20 {
-        peer.write_all(b"abc").unwrap();
-        socket2::SockRef::from(&peer).send_out_of_band(b"!").unwrap();
-        peer.write_all(b"def").unwrap();
-        // The urgent byte itself is not part of the stream.
-        turn_until(&mut reactor, &mut log, |log| log.bytes.len() >= 6 * round);
-    }
-    assert_eq!(log.bytes, b"abcdef".repeat(20));
-}
-
-#[test]
-fn a_backlog_is_sent_when_the_peer_reads_and_its_sinking_is_told_once_per_mark() {
-    let (mut reactor, token, mut peer) = connected(Options::default());
-    let mut log = Log::new();
-    reactor.set_low_mark(token, 1 << 20);
-    let sent = vec![5_u8; 12 << 20];
-    let backlog = reactor.send(token, &[IoSlice::new(&sent[..1000]), IoSlice::new(&sent[1000..])]).unwrap();
-    assert!(backlog > 1 << 20, "the kernel took all of {} bytes", sent.len());
-    assert_eq!(reactor.backlog(token), backlog);
-    reactor.shutdown_write(token).unwrap();
-    let reader = std::thread::spawn(move || {
-        let mut received = Vec::new();
-        peer.read_to_end(&mut received).map(|_| received)
-    });
-    turn_until(&mut reactor, &mut log, |log| log.lines.iter().any(|line| line == "drained 0"));
-    assert_eq!(reader.join().unwrap().unwrap(), sent);
-    assert!(log.lines.len() <= 2, "{:?}", log.lines);
-}
-
-#[test]
-fn sending_to_a_peer_that_is_gone_is_an_error_in_the_end() {
-    let (mut reactor, token, peer) = connected(Options::default());
-    drop(peer);
-    let mut log = Log::new();
-    let failed = (0..100).any(|_| {
-        reactor.turn(SHORT, &mut log).unwrap();
-        reactor.send(token, &[IoSlice::new(b"anybody?")]).is_err()
-    });
-    assert!(failed);
 }
 
 #[test]
@@ -268,137 +77,6 @@ fn a_wait_ends_at_the_earliest_timer_and_never_before_it() {
     assert_eq!(log.lines, ["timer 300", "timer 1700", "timer 2900"]);
 }
 
-/// A listener, and the token of a socket that is connecting to it. No turn has been made yet.
-fn connecting() -> (Reactor, Token, TcpListener) {
-    let mut reactor = Reactor::new(Options::default()).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let socket = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    let token = reactor.connect(socket, &address.into()).unwrap();
-    (reactor, token, listener)
-}
-
-#[test]
-fn what_is_sent_and_ended_while_connecting_arrives_once_the_connection_stands() {
-    let (mut reactor, token, listener) = connecting();
-    assert_eq!(reactor.send(token, &[IoSlice::new(b"early "), IoSlice::new(b"bird")]).unwrap(), 10);
-    reactor.shutdown_write(token).unwrap();
-    let mut log = Log::new();
-    turn_until(&mut reactor, &mut log, |log| log.lines.len() >= 2);
-    assert!(log.lines[0].starts_with("Connected"), "{:?}", log.lines);
-    assert_eq!(log.lines[1], "drained 0");
-    let mut received = Vec::new();
-    listener.accept().unwrap().0.read_to_end(&mut received).unwrap();
-    assert_eq!(received, b"early bird");
-}
-
-#[test]
-fn an_end_of_writes_asked_for_while_connecting_needs_no_bytes_to_arrive() {
-    let (mut reactor, token, listener) = connecting();
-    reactor.shutdown_write(token).unwrap();
-    let mut log = Log::new();
-    turn_until(&mut reactor, &mut log, |log| !log.lines.is_empty());
-    assert_eq!(listener.accept().unwrap().0.read(&mut [0; 8]).unwrap(), 0);
-}
-
-#[test]
-fn a_failed_attempt_to_connect_is_told_once_although_bytes_were_waiting() {
-    let (mut reactor, token, listener) = connecting();
-    // The attempt is aborted by the listener's end: its connection was never accepted.
-    reactor.send(token, &[IoSlice::new(b"lost")]).unwrap();
-    drop(listener);
-    reactor.resume(token);
-    let mut log = Log::new();
-    for _ in 0..10 {
-        reactor.turn(SHORT, &mut log).unwrap();
-    }
-    assert_eq!(log.lines.iter().filter(|line| line.starts_with("lost")).count(), 1, "{:?}", log.lines);
-    assert_eq!(reactor.backlog(token), 0);
-}
-
-#[test]
-fn a_reset_while_bytes_wait_to_be_sent_is_told_once_also_when_reading_is_paused() {
-    for paused in [true, false] {
-        let (mut reactor, token, peer) = connected(Options::default());
-        let mut log = Log::new();
-        let big = vec![1_u8; 16 << 20];
-        assert!(reactor.send(token, &[IoSlice::new(&big)]).unwrap() > 0);
-        if !paused {
-            reactor.resume(token);
-        }
-        drop(peer);
-        for _ in 0..10 {
-            reactor.turn(SHORT, &mut log).unwrap();
-        }
-        assert_eq!(log.lines.len(), 1, "{:?}", log.lines);
-        assert!(log.lines[0].starts_with("lost"), "{:?}", log.lines);
-        assert_eq!(reactor.backlog(token), 0);
-    }
-}
-
-#[test]
-fn every_connection_gets_its_turn_before_any_gets_a_second_one() {
-    const STREAMS: usize = 20;
-    let mut options = Options::default();
-    options.budget = 1;
-    options.max_receive = 100;
-    let mut reactor = Reactor::new(options).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut peers = Vec::new();
-    let mut order = Vec::new();
-    for _ in 0..STREAMS {
-        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        peer.write_all(&[1; 1000]).unwrap();
-        peers.push(peer);
-        let token = reactor.adopt(Socket::from(listener.accept().unwrap().0)).unwrap();
-        reactor.resume(token);
-    }
-
-    struct Order<'a>(Vec<u8>, &'a mut Vec<Token>);
-    impl Sink for Order<'_> {
-        fn room(&self) -> bool {
-            true
-        }
-        fn buffer(&mut self) -> &mut [u8] {
-            &mut self.0
-        }
-        fn event(&mut self, event: Event) {
-            if let Event::Received { stream, .. } = event {
-                self.1.push(stream);
-            }
-        }
-    }
-    let mut sink = Order(vec![0; 100], &mut order);
-    while sink.1.len() < STREAMS * 10 {
-        reactor.turn(SHORT, &mut sink).unwrap();
-    }
-    for (round, tokens) in order.chunks(STREAMS).enumerate() {
-        let mut seen: Vec<u32> = tokens.iter().map(|token| token.raw()).collect();
-        seen.sort_unstable();
-        seen.dedup();
-        assert_eq!(seen.len(), STREAMS, "round {round}: somebody was served twice");
-    }
-}
-
-#[test]
-fn timers_are_due_also_while_sockets_keep_every_turn_busy() {
-    let mut options = Options::default();
-    options.budget = 1;
-    options.max_receive = 1;
-    let (mut reactor, token, mut peer) = connected(options);
-    peer.write_all(&[1; 100_000]).unwrap();
-    reactor.resume(token);
-    let deadline = reactor.now() + Duration::from_millis(2);
-    reactor.timers().add(deadline, 9);
-    let mut log = Log::new();
-    log.room = usize::MAX;
-    while reactor.now() < deadline + Duration::from_millis(5) {
-        reactor.turn(None, &mut log).unwrap();
-    }
-    assert!(log.bytes.len() < 100_000, "the socket was not busy all the time");
-    assert!(log.lines.iter().any(|line| line == "timer 9"));
-}
-
 #[test]
 fn options_of_zero_still_make_progress() {
     let mut options = Options::default();
@@ -430,19 +108,6 @@ fn numbers_that_are_no_tokens_are_stale() {
         reactor.resume(wrong);
     }
     assert!(reactor.socket(token).is_some(), "the true one is still there");
-}
-
-#[test]
-fn more_parts_than_a_gathered_write_takes_arrive_in_order() {
-    let (mut reactor, token, mut peer) = connected(Options::default());
-    let bytes: Vec<u8> = (0..5000_u32).map(|at| u8::try_from(at % 253).unwrap()).collect();
-    let mut parts = vec![IoSlice::new(&[])];
-    parts.extend(bytes.chunks(1).map(IoSlice::new));
-    assert_eq!(reactor.send(token, &parts).unwrap(), 0);
-    reactor.release(token);
-    let mut received = Vec::new();
-    peer.read_to_end(&mut received).unwrap();
-    assert_eq!(received, bytes);
 }
 
 #[test]
@@ -497,30 +162,6 @@ fn a_stream_that_is_released_while_its_event_is_queued_is_served_no_more() {
     }
     assert_eq!(log.lines, ["received 3"]);
     drop(next);
-}
-
-#[cfg(unix)]
-#[test]
-fn a_unix_stream_is_read_until_it_would_have_to_wait() {
-    use std::os::unix::net::UnixStream;
-    let mut reactor = Reactor::new(Options::default()).unwrap();
-    let (mut peer, ours) = UnixStream::pair().unwrap();
-    let token = reactor.adopt(Socket::from(std::os::fd::OwnedFd::from(ours))).unwrap();
-    reactor.resume(token);
-    let mut log = Log::new();
-    peer.write_all(b"first").unwrap();
-    turn_until(&mut reactor, &mut log, |log| log.bytes == b"first");
-    assert!(reactor.has_pending(), "a short receive proves nothing here");
-    reactor.turn(SHORT, &mut log).unwrap();
-    assert!(!reactor.has_pending());
-    assert_eq!(reactor.send(token, &[IoSlice::new(b"answer")]).unwrap(), 0);
-    peer.write_all(b" second").unwrap();
-    turn_until(&mut reactor, &mut log, |log| log.bytes == b"first second");
-    let mut answer = [0; 6];
-    peer.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"answer");
-    drop(peer);
-    turn_until(&mut reactor, &mut log, |log| log.lines.last().is_some_and(|line| line == "eof"));
 }
 
 #[cfg(unix)]
