@@ -1,5 +1,7 @@
 use std::{fmt, io};
 
+use crate::Token;
+
 /// Why a call failed.
 #[non_exhaustive]
 #[derive(Debug)]
@@ -8,6 +10,8 @@ pub enum Error {
     Stale,
     /// A reactor holds at most 2^20 sockets at a time.
     Exhausted,
+    /// The descriptor is that of a socket of the reactor's: it cannot be watched as well.
+    Owned(Token),
     /// The loop runs already: a callback called `run` or `run_once`.
     Running,
     /// The operating system refused. For example the port is in use.
@@ -19,7 +23,7 @@ impl Error {
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::Io(error) => error.raw_os_error(),
-            Self::Stale | Self::Exhausted | Self::Running => None,
+            Self::Stale | Self::Exhausted | Self::Owned(_) | Self::Running => None,
         }
     }
 }
@@ -29,6 +33,7 @@ impl fmt::Display for Error {
         match self {
             Self::Stale => formatter.write_str("the token names no socket any more"),
             Self::Exhausted => formatter.write_str("the reactor holds as many sockets as it can"),
+            Self::Owned(_) => formatter.write_str("the descriptor is that of a socket of the reactor's"),
             Self::Running => formatter.write_str("the event loop is already running"),
             Self::Io(error) => error.fmt(formatter),
         }
@@ -39,7 +44,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::Stale | Self::Exhausted | Self::Running => None,
+            Self::Stale | Self::Exhausted | Self::Owned(_) | Self::Running => None,
         }
     }
 }

@@ -209,6 +209,29 @@ impl EventLoop {
             .flatten()
     }
 
+    // --- names ---------------------------------------------------------------------------------------
+
+    /// Looks a name up on another thread, and calls `callback` with what was found in a later turn.
+    ///
+    /// # Errors
+    ///
+    /// When no thread can be started.
+    #[cfg(feature = "resolver")]
+    pub fn lookup(
+        &self,
+        query: crate::resolver::Query,
+        callback: impl FnOnce(&mut Self, Result<Vec<crate::resolver::Found>, crate::resolver::NameError>)
+        + Send
+        + 'static,
+    ) -> Result<(), Error> {
+        let handle = self.handle();
+        Ok(crate::resolver::spawn(move || {
+            let found = query.run();
+            // Fails when the loop is gone, and nobody waits any more.
+            let _ = handle.call_soon(move |event_loop| callback(event_loop, found));
+        })?)
+    }
+
     // --- running -------------------------------------------------------------------------------------
 
     /// Runs until [`Self::stop`].
@@ -321,7 +344,13 @@ impl EventLoop {
                     callback(self);
                 }
             }
-            Event::Woken => {}
+            // Nobody but the loop watches: its reactor is not given out.
+            // Loops of this kind have no watches and no sockets of datagrams: reactors have.
+            Event::Ready { .. }
+            | Event::Datagram { .. }
+            | Event::ReceiveFailed { .. }
+            | Event::SendFailed { .. }
+            | Event::Woken => {}
         }
     }
 }

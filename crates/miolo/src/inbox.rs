@@ -31,6 +31,10 @@ impl Sink for Inbox {
         true
     }
 
+    fn spare(&self) -> usize {
+        usize::MAX
+    }
+
     fn buffer(&mut self) -> &mut [u8] {
         &mut self.arena[self.used..]
     }

@@ -9,6 +9,10 @@
 //!
 //! One thread runs a loop; [`Waker`] and [`LoopHandle`] reach it from others.
 //!
+//! # Features
+//!
+//! * `resolver`: names are looked up by threads of the process (`EventLoop::lookup`, the module `resolver`).
+//!
 //! # Guide
 //!
 //! See [`guide`] for a server in three steps.
@@ -22,11 +26,20 @@ mod handle;
 mod inbox;
 mod protocol;
 mod reactor;
+#[cfg(feature = "resolver")]
+pub mod resolver;
+#[cfg(feature = "resolver")]
+mod runtime;
 mod selector;
+mod serve;
 mod sink;
+mod table;
 mod timer;
 mod token;
 mod transport;
+mod waiter;
+#[cfg(unix)]
+mod watcher;
 
 pub mod guide;
 
@@ -34,9 +47,12 @@ pub use connection::{ConnectionId, Transport};
 pub use error::Error;
 pub use event_loop::EventLoop;
 pub use handle::{LoopHandle, Server, TimerId};
+#[cfg(unix)]
+pub use miolo_mmsg::Message;
 pub use protocol::Protocol;
 pub use reactor::{Options, Reactor};
 pub use selector::Waker;
 pub use sink::{Event, Sink};
 pub use timer::{TimerKey, Timers};
 pub use token::Token;
+pub use waiter::{Interrupter, Waiter};

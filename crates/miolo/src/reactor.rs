@@ -7,7 +7,9 @@
 //!    of a large result are not starved by early ones.
 //! 3. Whoever could go on after it was served (a full receive, a resumed stream) stands on `again` and is merged
 //!    with the next poll result, which is then not waited for.
-//! 4. A slot that is freed gets a new generation; free slots are used again in the order they became free.
+//! 4. `owners` has the token of every registered descriptor, and of no other.
+//! 5. A socket of datagrams that waits for something nobody will tell of stands on `stuck`, and `retry` is when
+//!    those are tried again: no wait is longer.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -17,10 +19,17 @@ use mio::net::{TcpListener, TcpStream};
 use socket2::{SockAddr, SockRef, Socket};
 
 use crate::selector::{Selector, Waker};
-use crate::transport::Readiness;
+use crate::serve::serve;
+#[cfg(unix)]
+use crate::serve::serve_datagrams;
+use crate::table::{Kind, Slot, Table};
+#[cfg(unix)]
+use crate::transport::datagram::{Datagram, Tools};
 use crate::transport::listener::Listener;
-use crate::transport::stream::{Flushed, Received, Stream};
-use crate::{Error, Event, Sink, Timers, Token};
+use crate::transport::stream::Stream;
+#[cfg(unix)]
+use crate::watcher::{Owners, Watcher};
+use crate::{Error, Event, Sink, Timers, Token, Waiter};
 
 /// How a reactor divides its attention.
 #[derive(Debug, Clone)]
@@ -39,32 +48,6 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self { budget: 64 * 1024, max_receive: 256 * 1024, accepts: 101, events: 1024 }
-    }
-}
-
-#[derive(Debug)]
-enum Kind {
-    Free,
-    Listener(Listener),
-    Stream(Stream),
-}
-
-#[derive(Debug)]
-struct Slot {
-    generation: u32,
-    readiness: Readiness,
-    /// Whether the slot stands on a list.
-    listed: bool,
-    kind: Kind,
-}
-
-impl Slot {
-    fn may_act(&self) -> bool {
-        match &self.kind {
-            Kind::Free => false,
-            Kind::Listener(listener) => listener.may_act(self.readiness),
-            Kind::Stream(stream) => stream.may_receive(self.readiness),
-        }
     }
 }
 
@@ -93,14 +76,24 @@ impl Slot {
 pub struct Reactor {
     selector: Selector,
     epoch: Instant,
-    slots: Vec<Slot>,
-    free: VecDeque<usize>,
+    sockets: Table,
+    #[cfg(unix)]
+    owners: Owners,
     current: VecDeque<Token>,
     again: VecDeque<Token>,
     timers: Timers,
     accepted: Vec<(TcpStream, SockAddr)>,
+    /// Made with the first socket of datagrams.
+    #[cfg(unix)]
+    datagrams: Option<Box<Tools>>,
+    stuck: Vec<Token>,
+    retry: Option<Duration>,
     options: Options,
 }
+
+/// How long a socket on `stuck` rests.
+#[cfg(unix)]
+const REST: Duration = Duration::from_millis(1);
 
 impl Reactor {
     /// Makes a reactor. Options of 0 count as 1: a reactor makes progress in each turn.
@@ -118,12 +111,17 @@ impl Reactor {
         Ok(Self {
             selector: Selector::new(options.events)?,
             epoch: Instant::now(),
-            slots: Vec::new(),
-            free: VecDeque::new(),
+            sockets: Table::default(),
+            #[cfg(unix)]
+            owners: Owners::default(),
             current: VecDeque::new(),
             again: VecDeque::new(),
             timers: Timers::default(),
             accepted: Vec::new(),
+            #[cfg(unix)]
+            datagrams: None,
+            stuck: Vec::new(),
+            retry: None,
             options,
         })
     }
@@ -148,16 +146,27 @@ impl Reactor {
         !self.current.is_empty() || !self.again.is_empty()
     }
 
-    /// For hosts that wait on the reactor's descriptor: makes it readable at the earliest deadline. Linux only;
-    /// elsewhere hosts look at [`Timers::next_deadline`].
+    /// For hosts that wait on the reactor's descriptor or by a [`Waiter`]: makes both ready at the earliest
+    /// deadline, which is that of a timer or `limit` (counted as theirs). Returns it if the system cannot (only Linux
+    /// can): the host's wait has to end then.
     ///
     /// # Errors
     ///
     /// What the operating system reports.
-    pub fn arm(&mut self) -> Result<(), Error> {
-        let deadline = self.timers.next_deadline();
+    pub fn arm(&mut self, limit: Option<Duration>) -> Result<Option<Duration>, Error> {
+        let deadline = [self.next_deadline(), limit].into_iter().flatten().min();
         let now = self.now();
         Ok(self.selector.arm(deadline, now)?)
+    }
+
+    /// What another thread waits by in place of this one's turns. See [`Waiter`].
+    pub fn waiter(&self) -> Waiter {
+        self.selector.waiter()
+    }
+
+    /// When the next wait must end at the latest.
+    fn next_deadline(&mut self) -> Option<Duration> {
+        [self.timers.next_deadline(), self.retry].into_iter().flatten().min()
     }
 
     // --- the turn ------------------------------------------------------------------------------------
@@ -190,17 +199,18 @@ impl Reactor {
             return Ok(false);
         }
         let now = self.now();
+        self.retry(now);
         let wait = if self.again.is_empty() {
-            let to_deadline = self.timers.next_deadline().map(|deadline| deadline.saturating_sub(now));
+            let to_deadline = self.next_deadline().map(|deadline| deadline.saturating_sub(now));
             [timeout, to_deadline].into_iter().flatten().min()
         } else {
             Some(Duration::ZERO)
         };
         std::mem::swap(&mut self.current, &mut self.again);
-        let (slots, current) = (&mut self.slots, &mut self.current);
+        let (sockets, current) = (&mut self.sockets, &mut self.current);
         Ok(self.selector.poll(wait, now, |token, event| {
             // An event of a socket that was released since is nobody's.
-            let Some(slot) = find(slots, token) else {
+            let Some(slot) = sockets.find(token) else {
                 return;
             };
             slot.readiness.add(event);
@@ -211,13 +221,31 @@ impl Reactor {
         })?)
     }
 
+    /// Has those that have rested long enough tried again.
+    fn retry(&mut self, now: Duration) {
+        if self.retry.is_none_or(|due| due > now) {
+            return;
+        }
+        self.retry = None;
+        for token in std::mem::take(&mut self.stuck) {
+            let Some(slot) = self.sockets.find(token) else {
+                continue;
+            };
+            slot.readiness.writable = true;
+            if !slot.listed {
+                slot.listed = true;
+                self.again.push_back(token);
+            }
+        }
+    }
+
     fn process<S: Sink>(&mut self, sink: &mut S) {
         let mut received = 0;
         while received < self.options.budget
             && sink.room()
             && let Some(token) = self.current.pop_front()
         {
-            let Some(slot) = find(&mut self.slots, token) else {
+            let Some(slot) = self.sockets.find(token) else {
                 continue;
             };
             slot.listed = false;
@@ -226,6 +254,25 @@ impl Reactor {
                 Kind::Listener(_) => self.accept(token, sink),
                 Kind::Stream(stream) => {
                     received += serve(token, stream, &mut slot.readiness, self.options.max_receive, sink);
+                }
+                #[cfg(unix)]
+                Kind::Datagram(datagram) => {
+                    if let Some(tools) = &mut self.datagrams {
+                        let left = self.options.budget - received;
+                        let whole = received == 0;
+                        received +=
+                            serve_datagrams(token, datagram, &mut slot.readiness, left, whole, tools, sink);
+                    }
+                    self.rest(token);
+                }
+                #[cfg(unix)]
+                Kind::Watcher(watcher) => {
+                    let (readable, writable) = watcher.take(&mut slot.readiness);
+                    // Fails for a descriptor that was closed, of which there is nothing more to be told.
+                    let _ = self.selector.renew_watched(watcher.fd, token, watcher.interest());
+                    if readable || writable {
+                        sink.event(Event::Ready { watcher: token, readable, writable });
+                    }
                 }
             }
             self.list(token);
@@ -246,17 +293,19 @@ impl Reactor {
 
     fn accept<S: Sink>(&mut self, token: Token, sink: &mut S) {
         let mut accepted = std::mem::take(&mut self.accepted);
-        let Some(Slot { readiness, kind: Kind::Listener(listener), .. }) = find(&mut self.slots, token)
-        else {
+        let Some(Slot { readiness, kind: Kind::Listener(listener), .. }) = self.sockets.find(token) else {
             return;
         };
         let mut outcome = Ok(());
         if listener.may_act(*readiness) {
-            outcome = listener.accept(readiness, self.options.accepts, &mut accepted);
+            let limit = listener.accepts.unwrap_or(self.options.accepts);
+            outcome = listener.accept(readiness, limit, &mut accepted);
         }
         for (socket, peer) in accepted.drain(..) {
-            // Fails only for a connection that is gone already, which its first receive tells.
-            let _ = socket.set_nodelay(true);
+            if peer.is_ipv4() || peer.is_ipv6() {
+                // Fails only for a connection that is gone already, which its first receive tells.
+                let _ = socket.set_nodelay(true);
+            }
             match self.insert(Kind::Stream(Stream::new(socket, Some(peer), false))) {
                 Ok(stream) => sink.event(Event::Accepted { listener: token, stream }),
                 Err(error) => outcome = Err(io::Error::other(error)),
@@ -271,7 +320,7 @@ impl Reactor {
 
     /// Puts a socket that may act on the list of those that are served next.
     fn list(&mut self, token: Token) {
-        if let Some(slot) = find(&mut self.slots, token)
+        if let Some(slot) = self.sockets.find(token)
             && !slot.listed
             && slot.may_act()
         {
@@ -290,6 +339,18 @@ impl Reactor {
     pub fn listen(&mut self, socket: Socket) -> Result<Token, Error> {
         socket.set_nonblocking(true)?;
         self.insert(Kind::Listener(Listener::new(TcpListener::from_std(socket.into()))))
+    }
+
+    /// Sets how many connections a listener accepts in a batch, in place of [`Options::accepts`]; 0 counts as 1.
+    pub fn set_accepts(&mut self, token: Token, accepts: usize) {
+        if let Some(Slot { kind: Kind::Listener(listener), .. }) = self.sockets.find(token) {
+            listener.accepts = Some(accepts.max(1));
+        }
+    }
+
+    /// Number of sockets that the reactor has.
+    pub fn sockets(&self) -> usize {
+        self.sockets.len()
     }
 
     /// Takes a connected socket. Reading is paused until [`Self::resume`].
@@ -325,21 +386,72 @@ impl Reactor {
     ///
     /// [`Error::Stale`]; what the operating system reports (the stream stays until it is released).
     pub fn send(&mut self, token: Token, parts: &[IoSlice<'_>]) -> Result<usize, Error> {
-        Ok(self.stream(token).ok_or(Error::Stale)?.send(parts)?)
+        Ok(self.sockets.stream(token).ok_or(Error::Stale)?.send(parts)?)
+    }
+
+    /// Takes a bound, connected or unbound socket of datagrams: UDP, or a Unix one. Receiving is paused until
+    /// [`Self::resume`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exhausted`]; what the operating system reports. The socket is closed then.
+    #[cfg(unix)]
+    pub fn adopt_datagrams(&mut self, socket: Socket) -> Result<Token, Error> {
+        socket.set_nonblocking(true)?;
+        self.datagrams.get_or_insert_with(|| Box::new(Tools::new()));
+        self.insert(Kind::Datagram(Datagram::new(socket)))
+    }
+
+    /// Sends datagrams, in order; what the kernel has no room for now is copied and sent later. One that cannot be
+    /// sent is given to `failed` and left out. Returns what waits: bytes, and 8 a datagram.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Stale`].
+    #[cfg(unix)]
+    pub fn send_datagrams(
+        &mut self,
+        token: Token,
+        messages: &[miolo_mmsg::Message<'_>],
+        failed: &mut dyn FnMut(io::Error),
+    ) -> Result<usize, Error> {
+        let (Some(datagram), Some(tools)) = (self.sockets.datagram(token), &mut self.datagrams) else {
+            return Err(Error::Stale);
+        };
+        datagram.send(messages, tools, failed);
+        let backlog = datagram.backlog();
+        self.rest(token);
+        Ok(backlog)
+    }
+
+    /// Notes a socket that has to be tried again.
+    #[cfg(unix)]
+    fn rest(&mut self, token: Token) {
+        if self.sockets.datagram(token).is_some_and(|datagram| datagram.must_retry())
+            && !self.stuck.contains(&token)
+        {
+            self.stuck.push(token);
+            self.retry = Some(self.retry.unwrap_or_else(|| self.epoch.elapsed() + REST));
+        }
     }
 
     /// Bytes of a stream that wait to be sent; 0 for a stale token.
     pub fn backlog(&self, token: Token) -> usize {
-        match self.kind(token) {
+        match self.sockets.kind(token) {
             Some(Kind::Stream(stream)) => stream.backlog(),
+            #[cfg(unix)]
+            Some(Kind::Datagram(datagram)) => datagram.backlog(),
             _ => 0,
         }
     }
 
     /// Sets the backlog at which [`Event::Drained`] comes.
     pub fn set_low_mark(&mut self, token: Token, bytes: usize) {
-        if let Some(stream) = self.stream(token) {
-            stream.low_mark = bytes;
+        match self.sockets.find(token).map(|slot| &mut slot.kind) {
+            Some(Kind::Stream(stream)) => stream.set_low_mark(bytes),
+            #[cfg(unix)]
+            Some(Kind::Datagram(datagram)) => datagram.low_mark = bytes,
+            _ => {}
         }
     }
 
@@ -349,7 +461,7 @@ impl Reactor {
     ///
     /// [`Error::Stale`]; what the operating system reports.
     pub fn shutdown_write(&mut self, token: Token) -> Result<(), Error> {
-        Ok(self.stream(token).ok_or(Error::Stale)?.end_writes()?)
+        Ok(self.sockets.stream(token).ok_or(Error::Stale)?.end_writes()?)
     }
 
     /// Ends receiving, or accepting, until [`Self::resume`].
@@ -364,78 +476,135 @@ impl Reactor {
     }
 
     fn set_paused(&mut self, token: Token, paused: bool) {
-        match find(&mut self.slots, token).map(|slot| &mut slot.kind) {
+        match self.sockets.find(token).map(|slot| &mut slot.kind) {
             Some(Kind::Listener(listener)) => listener.paused = paused,
             Some(Kind::Stream(stream)) => stream.paused = paused,
-            Some(Kind::Free) | None => {}
+            #[cfg(unix)]
+            Some(Kind::Datagram(datagram)) => datagram.paused = paused,
+            _ => {}
         }
     }
 
     /// Closes a socket now; what waits to be sent is lost. The token is stale from then on. Harmless twice.
     pub fn release(&mut self, token: Token) {
-        let Some(slot) = find(&mut self.slots, token) else {
-            return;
-        };
-        match std::mem::replace(&mut slot.kind, Kind::Free) {
-            Kind::Free => return,
+        let kind = self.sockets.remove(token);
+        #[cfg(unix)]
+        let registered = kind.fd().is_some_and(|fd| self.owners.clear(fd, token));
+        match kind {
+            Kind::Free => {}
             Kind::Listener(mut listener) => self.selector.remove(&mut listener.socket),
             Kind::Stream(mut stream) => self.selector.remove(&mut stream.socket),
+            #[cfg(unix)]
+            Kind::Datagram(datagram) => {
+                self.selector.remove_watched(std::os::fd::AsRawFd::as_raw_fd(&datagram.socket));
+            }
+            #[cfg(unix)]
+            Kind::Watcher(watcher) => {
+                if registered {
+                    self.selector.remove_watched(watcher.fd);
+                }
+            }
         }
-        slot.generation = Token::next_generation(slot.generation);
-        self.free.push_back(token.index());
+    }
+
+    // --- descriptors of others ---------------------------------------------------------------------------
+
+    /// Watches a descriptor that somebody else owns, in place of what it was watched for before; for nothing ends
+    /// the watch. [`Event::Ready`] comes in every turn in which the descriptor is ready: whoever closes it ends
+    /// the watch first. Returns the watch's token, the same until it ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Owned`]; [`Error::Exhausted`]; what the operating system reports: a regular file cannot be watched
+    /// (`PermissionDenied` on Linux).
+    #[cfg(unix)]
+    pub fn watch(
+        &mut self,
+        fd: std::os::fd::RawFd,
+        readable: bool,
+        writable: bool,
+    ) -> Result<Option<Token>, Error> {
+        let next = Watcher { fd, readable, writable };
+        let wanted = readable || writable;
+        let Some(token) = self.owners.get(fd) else {
+            return if wanted { self.insert(Kind::Watcher(next)).map(Some) } else { Ok(None) };
+        };
+        let Some(Kind::Watcher(watcher)) = self.sockets.find(token).map(|slot| &mut slot.kind) else {
+            return Err(Error::Owned(token));
+        };
+        if !wanted {
+            self.release(token);
+            return Ok(None);
+        }
+        let interest = next.interest();
+        *watcher = next;
+        let outcome = match self.selector.renew_watched(fd, token, interest) {
+            // The descriptor was closed in between, and its number is used again.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.selector.add_watched(fd, token, interest)
+            }
+            outcome => outcome,
+        };
+        if let Err(error) = outcome {
+            self.release(token);
+            return Err(error.into());
+        }
+        Ok(Some(token))
+    }
+
+    /// The socket of the reactor's, or the watch, that has the descriptor.
+    #[cfg(unix)]
+    pub fn owner(&self, fd: std::os::fd::RawFd) -> Option<Token> {
+        self.owners.get(fd)
     }
 
     /// A view of a socket, for its options and addresses.
     pub fn socket(&self, token: Token) -> Option<SockRef<'_>> {
-        match self.kind(token)? {
+        match self.sockets.kind(token)? {
             Kind::Free => None,
             Kind::Listener(listener) => Some(SockRef::from(&listener.socket)),
             Kind::Stream(stream) => Some(SockRef::from(&stream.socket)),
+            #[cfg(unix)]
+            Kind::Datagram(datagram) => Some(SockRef::from(&datagram.socket)),
+            #[cfg(unix)]
+            Kind::Watcher(_) => None,
         }
     }
 
-    /// The address of a stream's peer.
+    /// The address of the peer of a stream, or of a connected socket of datagrams.
     pub fn peer(&self, token: Token) -> Option<&SockAddr> {
-        match self.kind(token)? {
+        match self.sockets.kind(token)? {
             Kind::Stream(stream) => stream.peer.as_ref(),
+            #[cfg(unix)]
+            Kind::Datagram(datagram) => datagram.peer.as_ref(),
             _ => None,
         }
     }
 
-    fn insert(&mut self, kind: Kind) -> Result<Token, Error> {
-        let index = match self.free.front() {
-            Some(&index) => index,
-            None if self.slots.len() < Token::MAX_SLOTS => self.slots.len(),
-            None => return Err(Error::Exhausted),
-        };
-        let generation = self.slots.get(index).map_or(0, |slot| slot.generation);
-        let token = Token::new(index, generation);
-        let mut kind = kind;
+    fn insert(&mut self, mut kind: Kind) -> Result<Token, Error> {
+        let token = self.sockets.next_token()?;
         match &mut kind {
             Kind::Free => {}
             Kind::Listener(listener) => self.selector.add_listener(&mut listener.socket, token)?,
             Kind::Stream(stream) => self.selector.add_stream(&mut stream.socket, token)?,
+            #[cfg(unix)]
+            Kind::Datagram(datagram) => {
+                self.selector.add_datagram(std::os::fd::AsRawFd::as_raw_fd(&datagram.socket), token)?;
+            }
+            #[cfg(unix)]
+            Kind::Watcher(watcher) => {
+                self.selector.add_watched(watcher.fd, token, watcher.interest())?;
+            }
         }
-        let slot = Slot { generation, readiness: Readiness::default(), listed: false, kind };
-        if index == self.slots.len() {
-            self.slots.push(slot);
-        } else {
-            self.free.pop_front();
-            self.slots[index] = slot;
+        #[cfg(unix)]
+        if let Some(former) = kind.fd().and_then(|fd| self.owners.set(fd, token))
+            && matches!(self.sockets.kind(former), Some(Kind::Watcher(_)))
+        {
+            // The watch of a descriptor that was closed, whose number this socket has got.
+            self.sockets.remove(former);
         }
+        self.sockets.insert(token, kind);
         Ok(token)
-    }
-
-    fn kind(&self, token: Token) -> Option<&Kind> {
-        let slot = self.slots.get(token.index())?;
-        (slot.generation == token.generation()).then_some(&slot.kind)
-    }
-
-    fn stream(&mut self, token: Token) -> Option<&mut Stream> {
-        match &mut find(&mut self.slots, token)?.kind {
-            Kind::Stream(stream) => Some(stream),
-            _ => None,
-        }
     }
 }
 
@@ -445,62 +614,6 @@ impl std::os::fd::AsRawFd for Reactor {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
         self.selector.as_raw_fd()
     }
-}
-
-fn find(slots: &mut [Slot], token: Token) -> Option<&mut Slot> {
-    slots.get_mut(token.index()).filter(|slot| slot.generation == token.generation())
-}
-
-/// Serves one stream: the end of its connecting, one receive, then a flush. Returns the bytes received.
-fn serve<S: Sink>(
-    token: Token,
-    stream: &mut Stream,
-    readiness: &mut Readiness,
-    max_receive: usize,
-    sink: &mut S,
-) -> usize {
-    if stream.connecting {
-        if !readiness.writable && !readiness.ending {
-            return 0;
-        }
-        match stream.connected(readiness) {
-            Ok(true) => sink.event(Event::Connected { stream: token }),
-            Ok(false) => return 0,
-            Err(error) => {
-                sink.event(Event::Lost { stream: token, error });
-                return 0;
-            }
-        }
-    }
-    let mut received = 0;
-    if stream.may_receive(*readiness) {
-        let buffer = sink.buffer();
-        let room = buffer.len().min(max_receive);
-        // Without memory to receive into the stream keeps its turn: an empty receive would look like its end.
-        let outcome =
-            if room == 0 { Received::Nothing } else { stream.receive(readiness, &mut buffer[..room]) };
-        match outcome {
-            Received::Bytes(len) => {
-                received = len;
-                sink.event(Event::Received { stream: token, len });
-            }
-            Received::End => sink.event(Event::Eof { stream: token }),
-            Received::Nothing => {}
-            Received::Failed(error) => {
-                sink.event(Event::Lost { stream: token, error });
-                return 0;
-            }
-        }
-    }
-    if readiness.writable {
-        readiness.writable = false;
-        match stream.flush() {
-            Flushed::Drained => sink.event(Event::Drained { stream: token, backlog: stream.backlog() }),
-            Flushed::Nothing => {}
-            Flushed::Failed(error) => sink.event(Event::Lost { stream: token, error }),
-        }
-    }
-    received
 }
 
 fn into_stream(socket: Socket) -> TcpStream {

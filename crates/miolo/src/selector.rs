@@ -1,16 +1,21 @@
 //! Waiting: mio's poll, the waker, and a timer descriptor for waits below a millisecond.
 
 use std::io;
-use std::sync::Arc;
+#[cfg(unix)]
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use mio::event::{Event, Source};
-use mio::{Events, Interest, Poll};
+#[cfg(unix)]
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry};
 
 use crate::Token;
+use crate::waiter::Waiter;
 
-const WAKER: mio::Token = mio::Token(usize::MAX);
+pub const WAKER: mio::Token = mio::Token(usize::MAX);
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const TIMER: mio::Token = mio::Token(usize::MAX - 1);
 
@@ -44,12 +49,41 @@ impl Waker {
     }
 }
 
+/// mio's poll and what it found. Whoever polls holds the lock: the reactor, or a [`Waiter`] in its place.
+#[derive(Debug)]
+pub struct Queue {
+    pub poll: Poll,
+    pub events: Events,
+    /// Whether `events` were found by a waiter and not taken by the reactor yet. Nobody polls before they are:
+    /// mio reports an edge once.
+    pub found: bool,
+}
+
+impl Queue {
+    /// The queue, as soon as nobody else polls.
+    pub fn lock(this: &Mutex<Self>) -> MutexGuard<'_, Self> {
+        // A panic cannot leave it half changed.
+        this.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The queue, if nobody polls.
+    fn try_lock(this: &Mutex<Self>) -> Option<MutexGuard<'_, Self>> {
+        match this.try_lock() {
+            Ok(queue) => Some(queue),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
 /// mio's poll with what every reactor waits for.
 #[derive(Debug)]
 pub struct Selector {
-    poll: Poll,
-    events: Events,
+    queue: Arc<Mutex<Queue>>,
+    registry: Registry,
     waker: Waker,
+    /// Set to end a waiter's wait.
+    interrupted: Arc<AtomicBool>,
     #[cfg(any(target_os = "linux", target_os = "android"))]
     timer: timer_descriptor::TimerDescriptor,
 }
@@ -60,10 +94,13 @@ impl Selector {
         let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let timer = timer_descriptor::TimerDescriptor::new(poll.registry(), TIMER)?;
+        let registry = poll.registry().try_clone()?;
+        let events = Events::with_capacity(capacity);
         Ok(Self {
-            poll,
-            events: Events::with_capacity(capacity),
+            queue: Arc::new(Mutex::new(Queue { poll, events, found: false })),
+            registry,
             waker: Waker { waker, woken: Arc::new(AtomicBool::new(false)) },
+            interrupted: Arc::new(AtomicBool::new(false)),
             #[cfg(any(target_os = "linux", target_os = "android"))]
             timer,
         })
@@ -73,33 +110,84 @@ impl Selector {
         self.waker.clone()
     }
 
+    /// What another thread waits by, in place of [`Self::poll`].
+    pub fn waiter(&self) -> Waiter {
+        Waiter::new(
+            Arc::clone(&self.queue),
+            Arc::clone(&self.waker.waker),
+            Arc::clone(&self.waker.woken),
+            Arc::clone(&self.interrupted),
+        )
+    }
+
     pub fn add_stream(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
-        self.poll.registry().register(source, mio::Token(token.raw() as usize), STREAM)
+        self.registry.register(source, mio::Token(token.raw() as usize), STREAM)
     }
 
     pub fn add_listener(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
-        self.poll.registry().register(source, mio::Token(token.raw() as usize), Interest::READABLE)
+        self.registry.register(source, mio::Token(token.raw() as usize), Interest::READABLE)
+    }
+
+    /// Registers a socket of datagrams for both directions.
+    #[cfg(unix)]
+    pub fn add_datagram(&self, fd: RawFd, token: Token) -> io::Result<()> {
+        self.add_watched(fd, token, Interest::READABLE.add(Interest::WRITABLE))
+    }
+
+    /// Registers a descriptor that somebody else owns.
+    #[cfg(unix)]
+    pub fn add_watched(&self, fd: RawFd, token: Token, interest: Interest) -> io::Result<()> {
+        let token = mio::Token(token.raw() as usize);
+        match self.registry.register(&mut SourceFd(&fd), token, interest) {
+            // Left behind by a duplicate of a descriptor that was closed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.registry.reregister(&mut SourceFd(&fd), token, interest)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Registers it anew, which makes the system look at it again.
+    #[cfg(unix)]
+    pub fn renew_watched(&self, fd: RawFd, token: Token, interest: Interest) -> io::Result<()> {
+        self.registry.reregister(&mut SourceFd(&fd), mio::Token(token.raw() as usize), interest)
+    }
+
+    #[cfg(unix)]
+    pub fn remove_watched(&self, fd: RawFd) {
+        // Fails for a descriptor that was closed, whose registration the system has dropped.
+        let _ = self.registry.deregister(&mut SourceFd(&fd));
     }
 
     pub fn remove(&self, source: &mut impl Source) {
         // Fails only for a descriptor that is not registered, which is what is wanted.
-        let _ = self.poll.registry().deregister(source);
+        let _ = self.registry.deregister(source);
     }
 
-    /// Sees to it that the poll descriptor is readable at `deadline` (since the epoch; it is `now`).
+    /// Sees to it that the poll descriptor is readable at `deadline` (since the epoch; it is `now`). Returns the
+    /// deadline that is left to the caller.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub fn arm(&mut self, deadline: Option<Duration>, now: Duration) -> io::Result<()> {
-        self.timer.set(deadline, now)
+    pub fn arm(&mut self, deadline: Option<Duration>, now: Duration) -> io::Result<Option<Duration>> {
+        self.timer.set(deadline, now)?;
+        Ok(None)
     }
 
-    /// Other systems have no descriptor for it: hosts take care of deadlines themselves.
+    /// Other systems have no descriptor for it.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub fn arm(&mut self, _deadline: Option<Duration>, _now: Duration) -> io::Result<()> {
-        Ok(())
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "the other system's uses it and can fail"
+    )]
+    pub fn arm(&mut self, deadline: Option<Duration>, _now: Duration) -> io::Result<Option<Duration>> {
+        Ok(deadline)
     }
 
     /// Waits up to `wait` (`None`: without limit), calls `ready` for each socket's event, and says whether the
     /// waker was used. A wait that a signal interrupts finds nothing.
+    ///
+    /// While a waiter waits, a poll that would not wait finds nothing (the waiter will tell), and one that would
+    /// ends the waiter's wait first.
     pub fn poll(
         &mut self,
         wait: Option<Duration>,
@@ -107,19 +195,29 @@ impl Selector {
         mut ready: impl FnMut(Token, &Event),
     ) -> io::Result<bool> {
         let wait = self.precise(wait, now)?;
-        match self.poll.poll(&mut self.events, wait) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
-            Err(error) => return Err(error),
+        let mut guard = match Queue::try_lock(&self.queue) {
+            Some(guard) => guard,
+            None if wait == Some(Duration::ZERO) => return Ok(false),
+            None => {
+                self.interrupted.store(true, Ordering::Release);
+                self.waker.waker.wake()?;
+                Queue::lock(&self.queue)
+            }
+        };
+        let queue = &mut *guard;
+        if !std::mem::take(&mut queue.found) {
+            match queue.poll.poll(&mut queue.events, wait) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
+                Err(error) => return Err(error),
+            }
         }
         let mut woken = false;
-        for event in &self.events {
+        for event in &queue.events {
             match event.token() {
-                WAKER => {
-                    // A swap, not a store: what a thread did before a wake-up that was left out is seen here.
-                    self.waker.woken.swap(false, Ordering::AcqRel);
-                    woken = true;
-                }
+                // A swap, not a store: what a thread did before a wake-up that was left out is seen here. Not set
+                // when the wake-up was for a waiter.
+                WAKER => woken |= self.waker.woken.swap(false, Ordering::AcqRel),
                 #[cfg(any(target_os = "linux", target_os = "android"))]
                 TIMER => self.timer.clear(),
                 #[expect(clippy::cast_possible_truncation, reason = "made of a u32")]
@@ -151,7 +249,7 @@ impl Selector {
 #[cfg(unix)]
 impl std::os::fd::AsRawFd for Selector {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.poll.as_raw_fd()
+        self.registry.as_raw_fd()
     }
 }
 

@@ -1,5 +1,7 @@
 use std::io;
 
+use socket2::SockAddr;
+
 use crate::Token;
 
 /// What happened in a turn.
@@ -46,10 +48,44 @@ pub enum Event {
     },
     /// What waited to be sent has sunk to the low mark, or to nothing.
     Drained {
-        /// The stream.
+        /// The stream, or socket of datagrams.
         stream: Token,
-        /// Bytes that still wait.
+        /// Bytes that still wait; a datagram counts 8 more.
         backlog: usize,
+    },
+    /// A datagram came, into the buffer that the sink gave last. Later events may tell of more in the same buffer.
+    Datagram {
+        /// The socket.
+        socket: Token,
+        /// Where in the buffer it begins.
+        start: usize,
+        /// Number of bytes; may be 0.
+        len: usize,
+        /// The sender's address. Its length is 0 for a Unix socket without a name.
+        from: SockAddr,
+    },
+    /// Receiving failed, mostly since a peer refused what was sent to it. The socket stays in use.
+    ReceiveFailed {
+        /// The socket of datagrams.
+        socket: Token,
+        /// Why.
+        error: io::Error,
+    },
+    /// A datagram that waited could not be sent. Those behind it are not affected.
+    SendFailed {
+        /// The socket of datagrams.
+        socket: Token,
+        /// Why.
+        error: io::Error,
+    },
+    /// A watched descriptor is ready, and will be told of again as long as it is.
+    Ready {
+        /// What [`Reactor::watch`](crate::Reactor::watch) gave.
+        watcher: Token,
+        /// Whether a read would find something: bytes, the end, or an error.
+        readable: bool,
+        /// Whether a write would find room, or an error.
+        writable: bool,
     },
     /// A timer is due.
     Timer {
@@ -65,7 +101,15 @@ pub trait Sink {
     /// Whether one more event can be taken. Without room the batch ends; nothing is lost.
     fn room(&self) -> bool;
 
+    /// How many events can be taken, at least. Datagrams are received that many at a time.
+    fn spare(&self) -> usize {
+        usize::from(self.room())
+    }
+
     /// Where the next receive may put its bytes. They are the sink's when [`Event::Received`] follows.
+    ///
+    /// [`Event::Datagram`] is told once or more for a buffer: each datagram's bytes, and 128 behind them, are the
+    /// sink's. One that is longer than the buffer of a turn's first receive is cut to it.
     fn buffer(&mut self) -> &mut [u8];
 
     /// Takes an event.

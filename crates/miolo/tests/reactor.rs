@@ -135,6 +135,30 @@ fn a_busy_listener_takes_a_limited_number_a_turn_and_forgets_nobody() {
 }
 
 #[test]
+fn a_listener_may_have_a_number_of_its_own_and_the_reactor_counts_its_sockets() {
+    let mut reactor = Reactor::new(Options::default()).unwrap();
+    assert_eq!(reactor.sockets(), 0);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let clients: Vec<_> = (0..4).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let token = reactor.listen(Socket::from(listener)).unwrap();
+    reactor.set_accepts(token, 0);
+    let mut log = Log::new();
+    let mut counts = Vec::new();
+    while log.accepted.len() < 4 {
+        reactor.turn(SHORT, &mut log).unwrap();
+        counts.push(log.accepted.len());
+    }
+    assert_eq!(counts, [1, 2, 3, 4], "0 counts as 1");
+    assert_eq!(reactor.sockets(), 5);
+    for &stream in log.accepted.iter().chain([&token, &token]) {
+        reactor.release(stream);
+    }
+    assert_eq!(reactor.sockets(), 0);
+    drop(clients);
+}
+
+#[test]
 fn a_stream_that_is_released_while_its_event_is_queued_is_served_no_more() {
     let mut options = Options::default();
     options.budget = 1;
@@ -186,8 +210,8 @@ fn a_host_that_watches_the_descriptor_sees_sockets_and_armed_timers() {
     if cfg!(any(target_os = "linux", target_os = "android")) {
         let deadline = reactor.now() + Duration::from_micros(700);
         reactor.timers().add(deadline, 5);
-        reactor.arm().unwrap();
-        reactor.arm().unwrap();
+        reactor.arm(None).unwrap();
+        reactor.arm(None).unwrap();
         host.poll(&mut events, Some(Duration::from_secs(5))).unwrap();
         assert!(!events.is_empty());
         reactor.turn(Some(Duration::ZERO), &mut log).unwrap();

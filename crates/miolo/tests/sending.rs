@@ -29,6 +29,30 @@ fn a_backlog_is_sent_when_the_peer_reads_and_its_sinking_is_told_once_per_mark()
 }
 
 #[test]
+fn a_low_mark_that_is_raised_above_the_backlog_is_told_with_the_next_bytes_that_leave() {
+    let (mut reactor, token, mut peer) = connected(Options::default());
+    let mut log = Log::new();
+    let sent = vec![5_u8; 32 << 20];
+    let backlog = reactor.send(token, &[IoSlice::new(&sent)]).unwrap();
+    reactor.set_low_mark(token, backlog);
+    reactor.turn(SHORT, &mut log).unwrap();
+    assert!(log.lines.is_empty(), "nothing has left: {:?}", log.lines);
+    let reader = std::thread::spawn(move || {
+        let mut some = vec![0; 16 << 20];
+        peer.read_exact(&mut some).map(|()| peer)
+    });
+    turn_until(&mut reactor, &mut log, |log| !log.lines.is_empty());
+    assert!(log.lines[0].starts_with("drained ") && log.lines[0] != "drained 0", "{:?}", log.lines);
+    // The other half is never read; the reader needs its own.
+    let reading = std::time::Instant::now();
+    while !reader.is_finished() && reading.elapsed().as_secs() < 60 {
+        reactor.turn(SHORT, &mut log).unwrap();
+    }
+    drop(reader.join().unwrap().unwrap());
+    assert_eq!(log.lines.len(), 1, "{:?}", log.lines);
+}
+
+#[test]
 fn sending_to_a_peer_that_is_gone_is_an_error_in_the_end() {
     let (mut reactor, token, peer) = connected(Options::default());
     drop(peer);

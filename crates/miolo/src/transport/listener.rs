@@ -8,7 +8,7 @@
 use std::io;
 
 use mio::net::{TcpListener, TcpStream};
-use socket2::SockAddr;
+use socket2::{SockAddr, SockRef};
 
 use super::Readiness;
 
@@ -16,11 +16,17 @@ use super::Readiness;
 pub struct Listener {
     pub socket: TcpListener,
     pub paused: bool,
+    /// Connections accepted in a batch, where it is not the reactor's number.
+    pub accepts: Option<usize>,
+    /// Whether the addresses are such as mio knows; it refuses those of Unix sockets.
+    internet: bool,
 }
 
 impl Listener {
-    pub const fn new(socket: TcpListener) -> Self {
-        Self { socket, paused: false }
+    pub fn new(socket: TcpListener) -> Self {
+        let address = SockRef::from(&socket).local_addr();
+        let internet = address.is_ok_and(|address| address.is_ipv4() || address.is_ipv6());
+        Self { socket, paused: false, accepts: None, internet }
     }
 
     pub const fn may_act(&self, readiness: Readiness) -> bool {
@@ -35,8 +41,8 @@ impl Listener {
         accepted: &mut Vec<(TcpStream, SockAddr)>,
     ) -> io::Result<()> {
         while accepted.len() < limit {
-            match self.socket.accept() {
-                Ok((stream, peer)) => accepted.push((stream, peer.into())),
+            match self.accept_one() {
+                Ok(pair) => accepted.push(pair),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => {
                         readiness.readable = false;
@@ -52,5 +58,14 @@ impl Listener {
             }
         }
         Ok(())
+    }
+
+    fn accept_one(&self) -> io::Result<(TcpStream, SockAddr)> {
+        if self.internet {
+            return self.socket.accept().map(|(stream, peer)| (stream, peer.into()));
+        }
+        let (stream, peer) = SockRef::from(&self.socket).accept()?;
+        stream.set_nonblocking(true)?;
+        Ok((TcpStream::from_std(stream.into()), peer))
     }
 }

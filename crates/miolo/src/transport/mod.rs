@@ -1,5 +1,7 @@
 //! Sockets as state machines, one a file.
 
+#[cfg(unix)]
+pub mod datagram;
 pub mod listener;
 pub mod stream;
 

@@ -18,7 +18,7 @@ use std::io::{self, IoSlice, Read};
 use std::net::Shutdown;
 
 use mio::net::TcpStream;
-use socket2::{SockAddr, SockRef};
+use socket2::SockAddr;
 
 use super::Readiness;
 
@@ -51,7 +51,9 @@ pub struct Stream {
     pub connecting: bool,
     /// Nothing more will be received.
     pub ended: bool,
-    pub low_mark: usize,
+    low_mark: usize,
+    /// The low mark was set while something waited: the next flush tells if that is below it already.
+    low_mark_is_news: bool,
     short_proves: bool,
     /// The peer is to be told that no more will come, once the backlog is gone.
     ending_writes: bool,
@@ -85,6 +87,7 @@ impl Stream {
             connecting,
             ended: false,
             low_mark: DEFAULT_LOW_MARK,
+            low_mark_is_news: false,
             ending_writes: false,
             backlog: VecDeque::new(),
         }
@@ -92,6 +95,12 @@ impl Stream {
 
     pub fn backlog(&self) -> usize {
         self.backlog.len()
+    }
+
+    /// Sets the backlog at which [`Flushed::Drained`] comes.
+    pub fn set_low_mark(&mut self, bytes: usize) {
+        self.low_mark = bytes;
+        self.low_mark_is_news = !self.backlog.is_empty();
     }
 
     pub const fn may_receive(&self, readiness: Readiness) -> bool {
@@ -187,7 +196,7 @@ impl Stream {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn write(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         const MSG_NOSIGNAL: i32 = 0x4000;
-        let socket = SockRef::from(&self.socket);
+        let socket = socket2::SockRef::from(&self.socket);
         match parts {
             [one] => socket.send_with_flags(one, MSG_NOSIGNAL),
             several => socket.send_vectored_with_flags(several, MSG_NOSIGNAL),
@@ -235,7 +244,9 @@ impl Stream {
             self.drop_backlog();
             self.shutdown_if_due();
         }
-        if after == 0 || (before > self.low_mark && after <= self.low_mark) {
+        let was_above = before > self.low_mark || self.low_mark_is_news;
+        if after == 0 || (was_above && after < before && after <= self.low_mark) {
+            self.low_mark_is_news = false;
             Flushed::Drained
         } else {
             Flushed::Nothing

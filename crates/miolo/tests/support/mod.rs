@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use miolo::{Event, Options, Reactor, Sink, Token};
-use socket2::Socket;
+use socket2::{SockAddr, Socket};
 
 pub const SHORT: Option<Duration> = Some(Duration::from_millis(20));
 
@@ -15,6 +15,7 @@ pub struct Log {
     pub lines: Vec<String>,
     pub bytes: Vec<u8>,
     pub accepted: Vec<Token>,
+    pub datagrams: Vec<(Vec<u8>, SockAddr)>,
     pub room: usize,
 }
 
@@ -25,7 +26,8 @@ impl Log {
             lines: Vec::new(),
             bytes: Vec::new(),
             accepted: Vec::new(),
-            room: 1000,
+            datagrams: Vec::new(),
+            room: 10_000,
         }
     }
 }
@@ -33,6 +35,10 @@ impl Log {
 impl Sink for Log {
     fn room(&self) -> bool {
         self.room > 0
+    }
+
+    fn spare(&self) -> usize {
+        self.room
     }
 
     fn buffer(&mut self) -> &mut [u8] {
@@ -50,6 +56,12 @@ impl Sink for Log {
                 self.bytes.extend_from_slice(&self.buffer[..len]);
                 format!("received {len}")
             }
+            Event::Datagram { start, len, from, .. } => {
+                self.datagrams.push((self.buffer[start..start + len].to_vec(), from));
+                format!("datagram {len}")
+            }
+            Event::ReceiveFailed { error, .. } => format!("receive failed {:?}", error.kind()),
+            Event::SendFailed { error, .. } => format!("send failed {:?}", error.raw_os_error()),
             Event::Eof { .. } => "eof".into(),
             Event::Lost { error, .. } => format!("lost {:?}", error.kind()),
             Event::Drained { backlog, .. } => format!("drained {backlog}"),
