@@ -1,25 +1,29 @@
 //! The core: a reactor with its rings, as one object of JavaScript.
 
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use miolo::resolver::{Query, names_of};
 use miolo::{Options, Reactor, Token};
 use napi::bindgen_prelude::{Env, Function, Unknown};
 use napi::{Error, JsValue, Result, Status, sys};
 use napi_derive::napi;
 use socket2::SockRef;
 
+use crate::address::{AddressTuple, internet_address, tuple_from};
+use crate::bytes;
+use crate::guest::Guest;
 use crate::hosted::Hosted;
+use crate::names::{Answers, NativeAnswer};
 use crate::pin::{Pin, check};
 use crate::ring::{Buffers, Ring, control};
-use crate::socket::{
-    AddressTuple, NativeSocket, address_from, negative_errno, option_get, option_set, tuple_from,
-};
+use crate::signals::{self, Watch};
+use crate::socket::{NativeSocket, negative};
+use crate::uv::Uv;
 
 /// The reactor and its rings, together since a crossing needs both.
 #[derive(Debug)]
@@ -105,8 +109,12 @@ impl Shared {
 pub struct NativeCore {
     shared: Rc<Shared>,
     hosted: Cell<*const Hosted>,
+    guest: RefCell<Option<Box<Guest>>>,
     pins: RefCell<Vec<Pin>>,
     arena: RefCell<Option<Pin>>,
+    /// What is watched while the loop blocks.
+    signals: RefCell<Option<Watch>>,
+    answers: Answers,
 }
 
 #[napi]
@@ -141,8 +149,11 @@ impl NativeCore {
                 poisoned: Cell::new(false),
             }),
             hosted: Cell::new(ptr::null()),
+            guest: RefCell::new(None),
             pins: RefCell::new(vec![control_pin, submissions_pin, completions_pin, outgoing_pin]),
             arena: RefCell::new(Some(arena_pin)),
+            signals: RefCell::new(None),
+            answers: Answers::default(),
         })
     }
 
@@ -150,12 +161,7 @@ impl NativeCore {
     /// happened in the completion ring.
     #[napi]
     pub fn enter(&self, timeout: f64) -> Result<()> {
-        let timeout = if timeout < 0.0 {
-            None
-        } else {
-            Some(Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX))
-        };
-        self.shared.enter(timeout)
+        self.shared.enter(limit_from(timeout))
     }
 
     /// Takes the submissions.
@@ -163,7 +169,9 @@ impl NativeCore {
     pub fn flush(&self) -> Result<()> {
         self.shared.with(|inner| {
             inner.ring.count_crossing();
-            inner.ring.submit(&mut inner.reactor, None).map(drop)
+            inner.ring.submit(&mut inner.reactor, None)?;
+            inner.ring.note_more(&inner.reactor);
+            Ok(())
         })?;
         if let Some(hosted) = self.hosted() {
             hosted.settle();
@@ -206,6 +214,7 @@ impl NativeCore {
         // SAFETY: values of this call; the pin is kept in `self` until the next arena replaces it.
         let (pin, memory) = unsafe { Pin::new::<u8>(env.raw(), arena.raw()) }?;
         self.shared.with(|inner| {
+            inner.ring.count_crossing();
             inner.ring.set_arena(memory);
             Ok(())
         })?;
@@ -221,11 +230,24 @@ impl NativeCore {
         self.shared.with(|inner| Ok(inner.reactor.now().as_secs_f64()))
     }
 
-    /// Accepts connections on a bound, listening `socket`, which the core owns from now on. Returns a token, or
-    /// an errno as a negative number.
+    /// Accepts connections on a bound, listening `socket`, which the core owns from now on; at most `accepts` in a
+    /// batch. Returns a token, or an errno as a negative number.
     #[napi]
-    pub fn listen(&self, socket: &NativeSocket) -> Result<i32> {
-        self.take(socket, |inner, socket| inner.reactor.listen(socket))
+    pub fn listen(&self, socket: &NativeSocket, accepts: u32) -> Result<i32> {
+        self.take(socket, |inner, socket| {
+            let token = inner.reactor.listen(socket)?;
+            inner.reactor.set_accepts(token, usize::try_from(accepts).unwrap_or(usize::MAX));
+            Ok(token)
+        })
+    }
+
+    /// Number of sockets that the core has, for tests.
+    #[napi]
+    pub fn sockets(&self) -> Result<u32> {
+        self.shared.with(|inner| {
+            inner.ring.submit(&mut inner.reactor, None)?;
+            Ok(u32::try_from(inner.reactor.sockets()).unwrap_or(u32::MAX))
+        })
     }
 
     /// Makes a stream of a connected `socket`, which the core owns from now on; reading is paused. Returns a
@@ -235,21 +257,30 @@ impl NativeCore {
         self.take(socket, |inner, socket| inner.reactor.adopt(socket))
     }
 
-    /// Begins to connect `socket`, which the core owns from now on. Returns a token, or an errno as a negative
-    /// number; a completion tells how it ended.
+    /// Takes a `socket` of datagrams, which the core owns from now on; receiving is paused. Returns a token, or an
+    /// errno as a negative number.
     #[napi]
-    pub fn connect(
+    pub fn adopt_datagrams(&self, socket: &NativeSocket) -> Result<i32> {
+        self.take(socket, |inner, socket| inner.reactor.adopt_datagrams(socket))
+    }
+
+    /// Takes the submissions, then sends one datagram to a packed address. Returns what waits; `data` is free when
+    /// the call returns.
+    #[napi]
+    pub fn send_datagram(
         &self,
-        socket: &NativeSocket,
-        host: String,
-        port: u16,
-        flow: u32,
-        scope: u32,
+        env: Env,
+        token: u32,
+        address: Unknown<'_>,
+        data: Unknown<'_>,
     ) -> Result<i32> {
-        let Some(address) = address_from(&host, port, flow, scope) else {
-            return Ok(-22);
-        };
-        self.take(socket, |inner, socket| inner.reactor.connect(socket, &address))
+        let (address, data) = (bytes::read(env, &address)?, bytes::read(env, &data)?);
+        self.shared.with(|inner| {
+            inner.ring.count_crossing();
+            let token = Token::from_raw(token);
+            let backlog = inner.ring.send_datagram(&mut inner.reactor, token, address, data)?;
+            Ok(i32::try_from(backlog).unwrap_or(i32::MAX))
+        })
     }
 
     /// Closes the descriptor of `token` now, after the submissions.
@@ -282,27 +313,78 @@ impl NativeCore {
         self.socket(token, |socket| Some(socket.as_raw_fd())).unwrap_or(-1)
     }
 
-    /// Sets an integer option of `token`'s socket. Returns 0, or an errno as a negative number.
+    /// A view of `token`'s socket, for its options and addresses.
     #[napi]
-    pub fn set_option(&self, token: u32, level: i32, name: i32, value: i32) -> Result<i32> {
+    pub fn view(&self, token: u32) -> NativeSocket {
+        NativeSocket::view(Rc::clone(&self.shared), Token::from_raw(token))
+    }
+
+    /// Watches a descriptor that JavaScript owns for what `interest` says (1: readable, 2: writable, 3: both; 0 ends
+    /// the watch), in place of what it was watched for before.
+    ///
+    /// Returns the watch's token (0 for none), an errno as a negative number, or -EEXIST if the descriptor is that
+    /// of a socket of the core's. At once and not by way of the ring: whoever takes a watch back may close the
+    /// descriptor next, and the number would be somebody else's when the submission is taken.
+    #[napi]
+    pub fn watch(&self, fd: i32, interest: u32) -> Result<i32> {
         self.shared.with(|inner| {
-            let socket = inner.reactor.socket(Token::from_raw(token));
-            Ok(socket.map_or(-9, |socket| negative_errno(option_set(&socket, level, name, value))))
+            inner.ring.count_crossing();
+            Ok(match inner.reactor.watch(fd, interest & 1 != 0, interest & 2 != 0) {
+                Ok(token) => token.map_or(0, |token| token.raw().cast_signed()),
+                Err(miolo::Error::Owned(_)) => -libc::EEXIST,
+                Err(error) => -error.errno().unwrap_or(libc::EIO),
+            })
         })
     }
 
-    /// Reads an integer option of `token`'s socket into the second place; the first is 0, or a negative errno.
+    /// The token of the core's socket, or of the watch, that has a descriptor; -1 for none.
     #[napi]
-    pub fn get_option(&self, token: u32, level: i32, name: i32) -> Result<Vec<i32>> {
-        self.shared.with(|inner| {
-            let Some(socket) = inner.reactor.socket(Token::from_raw(token)) else {
-                return Ok(vec![-9, 0]);
-            };
-            Ok(match option_get(&socket, level, name) {
-                Ok(value) => vec![0, value],
-                Err(error) => vec![negative_errno(Err(error)), 0],
-            })
-        })
+    pub fn owner(&self, fd: i32) -> Result<i32> {
+        self.shared.with(|inner| Ok(inner.reactor.owner(fd).map_or(-1, |token| token.raw().cast_signed())))
+    }
+
+    /// Looks the addresses of a host up, on another thread, with family, type, protocol and flags as hints. A `WOKEN` completion says that `answers` has something.
+    /// Returns 0, or an errno as a negative number.
+    #[napi]
+    pub fn lookup(
+        &self,
+        id: u32,
+        host: Option<String>,
+        service: Option<String>,
+        hints: (i32, i32, i32, i32),
+    ) -> Result<i32> {
+        let (family, kind, protocol, flags) = hints;
+        let query = Query { host, service, family, kind, protocol, flags };
+        self.begin(move || NativeAnswer::of_addresses(id, query.run()))
+    }
+
+    /// Looks the names of an address's host and service up, as [`Self::lookup`] does addresses.
+    #[napi]
+    pub fn lookup_names(&self, id: u32, address: AddressTuple, flags: i32) -> Result<i32> {
+        let (host, port, flow, scope) = address;
+        let Some(address) = internet_address(&host, port, flow, scope) else {
+            return Ok(-libc::EINVAL);
+        };
+        self.begin(move || NativeAnswer::of_names(id, names_of(address, flags)))
+    }
+
+    /// Takes the answers that have come.
+    #[napi]
+    pub fn answers(&self) -> Vec<NativeAnswer> {
+        self.answers.take()
+    }
+
+    fn begin(&self, lookup: impl FnOnce() -> NativeAnswer + Send + 'static) -> Result<i32> {
+        let waker = self.shared.with(|inner| Ok(inner.reactor.waker()))?;
+        Ok(self.answers.begin(waker, lookup).map_or_else(|error| negative(&error), |()| 0))
+    }
+
+    /// Whether this runtime has the functions of libuv that [`Self::host_start`] needs. Some runtimes have them only
+    /// to abort when they are called, which this does not tell.
+    #[napi]
+    pub fn has_uv_poll() -> bool {
+        // Elsewhere the poll descriptor does not become readable at a timer's deadline (`Reactor::arm`).
+        cfg!(target_os = "linux") && Uv::find().is_ok()
     }
 
     /// Lets libuv drive: `turn` is called whenever there is something to take.
@@ -316,12 +398,69 @@ impl NativeCore {
         self.hosted().map_or(Ok(()), Hosted::start)
     }
 
-    /// Ends what [`Self::host_start`] began.
+    /// Starts a thread that waits when it is [told to](Self::guest_arm): `turn` is called when a turn would find
+    /// something, and has to make one.
+    #[napi]
+    pub fn guest_start(&self, env: Env, turn: Function<'_, (), ()>) -> Result<()> {
+        let mut guest = self.guest.borrow_mut();
+        if guest.is_none() {
+            // SAFETY: values of the call under way.
+            *guest = Some(unsafe { Guest::new(env.raw(), turn.raw(), Rc::clone(&self.shared)) }?);
+        }
+        Ok(())
+    }
+
+    /// After the submissions: has the thread wait, up to `timeout` seconds (negative: without limit).
+    #[napi]
+    pub fn guest_arm(&self, timeout: f64) {
+        if let Some(guest) = self.guest.borrow().as_ref() {
+            guest.arm(limit_from(timeout));
+        }
+    }
+
+    /// Ends what [`Self::host_start`] or [`Self::guest_start`] began.
     #[napi]
     pub fn host_stop(&self) {
         if let Some(hosted) = self.hosted() {
             hosted.stop();
         }
+        if let Some(guest) = self.guest.borrow().as_ref() {
+            guest.disarm();
+        }
+    }
+
+    /// From now on `signal` wakes the poll instead of doing what it did before; see [`Self::take_signals`]. Returns
+    /// 0, or an errno as a negative number.
+    #[napi]
+    pub fn watch_signal(&self, signal: i32) -> Result<i32> {
+        let mut watch = self.signals.borrow_mut();
+        if watch.is_none() {
+            let waker = self.shared.with(|inner| Ok(inner.reactor.waker()))?;
+            match Watch::new(waker) {
+                Ok(new) => *watch = Some(new),
+                Err(error) => return Ok(negative(&error)),
+            }
+        }
+        let outcome = watch.as_mut().map_or(Ok(()), |watch| watch.add(signal));
+        watch.take_if(|watch| watch.is_empty());
+        drop(watch);
+        Ok(outcome.map_or_else(|error| negative(&error), |()| 0))
+    }
+
+    /// Restores what handled `signal` before [`Self::watch_signal`].
+    #[napi]
+    pub fn unwatch_signal(&self, signal: i32) {
+        let mut watch = self.signals.borrow_mut();
+        if let Some(watch) = watch.as_mut() {
+            watch.remove(signal);
+        }
+        watch.take_if(|watch| watch.is_empty());
+    }
+
+    /// The watched signals that came since the last call.
+    #[napi]
+    pub fn take_signals(&self) -> Vec<i32> {
+        signals::take()
     }
 
     /// Closes every descriptor, after one attempt to send what was written.
@@ -331,6 +470,8 @@ impl NativeCore {
             hosted.close();
             self.hosted.set(ptr::null());
         }
+        self.guest.take();
+        self.signals.take();
         self.shared.close();
         for pin in self.pins.take() {
             pin.release();
@@ -361,12 +502,12 @@ impl NativeCore {
         action: impl FnOnce(&mut Inner, socket2::Socket) -> std::result::Result<Token, miolo::Error>,
     ) -> Result<i32> {
         let Some(socket) = socket.take() else {
-            return Ok(-9);
+            return Ok(-libc::EBADF);
         };
         self.shared.with(|inner| {
             Ok(match action(inner, socket) {
                 Ok(token) => token.raw().cast_signed(),
-                Err(error) => negative_errno(Err(io::Error::from_raw_os_error(error.errno().unwrap_or(5)))),
+                Err(error) => -error.errno().unwrap_or(libc::EIO),
             })
         })
     }
@@ -395,7 +536,13 @@ impl Drop for NativeCore {
             hosted.close();
         }
         self.hosted.set(ptr::null());
+        // The thread of a guest ends with the field.
     }
+}
+
+/// Seconds as JavaScript gives them; negative ones are no limit.
+fn limit_from(seconds: f64) -> Option<Duration> {
+    (seconds >= 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 fn failure(error: miolo::Error) -> Error {

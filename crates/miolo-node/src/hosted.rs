@@ -20,6 +20,7 @@ use napi::{Error, Result, Status, sys};
 
 use crate::core::Shared;
 use crate::pin::check;
+use crate::uncaught::report;
 use crate::uv::{Handle, IDLE, POLL, READABLE, Uv};
 
 /// What libuv's allocator guarantees, and more than its handles need.
@@ -148,7 +149,7 @@ impl Hosted {
             return;
         }
         let outcome = self.shared.with(|inner| {
-            inner.reactor.arm()?;
+            inner.reactor.arm(None)?;
             Ok(!inner.ring.is_idle(&inner.reactor))
         });
         // A poisoned core has to be noticed by JavaScript, which a turn does.
@@ -220,21 +221,11 @@ impl Hosted {
             )
         };
         if status == sys::Status::napi_pending_exception {
-            self.report();
+            // SAFETY: on the environment's thread, in the scope opened above, with an exception pending.
+            unsafe { report(self.env) };
         }
         // SAFETY: the scope opened above.
         unsafe { sys::napi_close_handle_scope(self.env, scope) };
-    }
-
-    /// Gives what JavaScript threw to the process's `uncaughtException`: nobody is left to catch it.
-    fn report(&self) {
-        let mut error = ptr::null_mut();
-        // SAFETY: called with a handle scope open; the out pointer is a local.
-        let status = unsafe { sys::napi_get_and_clear_last_exception(self.env, &raw mut error) };
-        if status == sys::Status::napi_ok {
-            // SAFETY: a value of the open scope. Fails when the environment ends, where nobody can be told.
-            let _ = unsafe { sys::napi_fatal_exception(self.env, error) };
-        }
     }
 }
 

@@ -16,18 +16,21 @@
 //! 5. *Completions* are appended at `control[COMPLETED]`; JavaScript sets the count to 0 when it has taken
 //!    all. Without room for one more, no event is taken from the reactor: it stays there. What a flush has to
 //!    report waits in `overflow`. Nothing is lost, and the order stays.
-//! 6. *Arena.* Bytes named by a `RECEIVED` entry stay until JavaScript has taken all completions. As long as one
+//! 6. *Arena.* Bytes named by a `RECEIVED` or `DATAGRAM` entry stay until JavaScript has taken all completions. As long as one
 //!    is untaken nothing is received.
 //! 7. *Tokens* carry a generation. What is submitted for a stale token has no effect.
 //! 8. *Untrusted.* Offsets, lengths and opcodes are checked before use: a wrong entry is an error, never a
 //!    wild access.
-//! 9. *Outgoing bytes* named by `SEND` entries are taken (sent, or copied) before the crossing ends.
+//! 9. *Outgoing bytes* named by `SEND` and `SEND_TO` entries are taken (sent, or copied) before the crossing ends.
+
+mod datagrams;
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::ptr::NonNull;
 use std::time::Duration;
 
+use self::datagrams::Outgoing;
 use miolo::{Error, Event, Reactor, Sink, TimerKey, Token};
 
 /// Integers an entry has.
@@ -67,6 +70,8 @@ mod op {
     /// Words: number, deadline in seconds as a float64.
     pub const TIMER_ADD: i32 = 7;
     pub const TIMER_CANCEL: i32 = 8;
+    /// Words: token, offset, length in the outgoing arena of a packed address and the datagram behind it.
+    pub const SEND_TO: i32 = 9;
 }
 
 /// Kinds of completions. The second word is a token, or a timer's number.
@@ -85,6 +90,14 @@ mod kind {
     pub const BACKLOG: i32 = 7;
     pub const TIMER: i32 = 8;
     pub const WOKEN: i32 = 9;
+    /// Words: watch, 1 for readable + 2 for writable.
+    pub const READY: i32 = 10;
+    /// Words: socket, offset of the sender's packed address in the receive arena, length of the bytes behind it.
+    pub const DATAGRAM: i32 = 11;
+    /// Words: socket, errno.
+    pub const RECEIVE_FAILED: i32 = 12;
+    /// Words: socket, errno.
+    pub const SEND_FAILED: i32 = 13;
 }
 
 /// What `errno` is reported for an error that has none.
@@ -184,7 +197,11 @@ pub struct Ring {
     buffers: Buffers,
     /// First free byte of the arena.
     used: usize,
-    /// Whether a `RECEIVED` entry may be untaken (invariant 6).
+    /// Where the buffer begins that the reactor was given last.
+    given: usize,
+    /// `SEND_TO` entries of the crossing under way.
+    datagrams: Vec<Outgoing>,
+    /// Whether a `RECEIVED` or `DATAGRAM` entry may be untaken (invariant 6).
     holding: bool,
     /// `SEND` entries of the crossing under way, gathered by stream.
     parts: Vec<Part>,
@@ -204,6 +221,8 @@ impl Ring {
         Self {
             buffers,
             used: 0,
+            given: 0,
+            datagrams: Vec::new(),
             holding: false,
             parts: Vec::new(),
             chains: Vec::new(),
@@ -251,8 +270,13 @@ impl Ring {
             let timeout = if untaken { Some(Duration::ZERO) } else { timeout };
             reactor.turn(timeout, self)?;
         }
-        self.set_control(control::MORE, i32::from(reactor.has_pending() || !self.overflow.is_empty()));
+        self.note_more(reactor);
         Ok(())
+    }
+
+    /// Lets JavaScript know whether the next turn must not wait.
+    pub fn note_more(&self, reactor: &Reactor) {
+        self.set_control(control::MORE, i32::from(reactor.has_pending() || !self.overflow.is_empty()));
     }
 
     /// Whether JavaScript has something to take, or will without waiting.
@@ -297,6 +321,9 @@ impl Ring {
                 outcome = Err(error);
             }
         }
+        if let Err(error) = self.send_datagrams(reactor) {
+            outcome = Err(error);
+        }
         if let Some((token, _)) = direct {
             self.chain(token);
         }
@@ -322,6 +349,7 @@ impl Ring {
         let token = Token::from_raw(subject.cast_unsigned());
         match operation {
             op::SEND => self.gather(token, first, second)?,
+            op::SEND_TO => self.gather_datagram(token, first, second)?,
             op::PAUSE => reactor.pause(token),
             op::RESUME => reactor.resume(token),
             op::LOW_MARK => reactor.set_low_mark(token, usize::try_from(first).unwrap_or(0)),
@@ -333,7 +361,9 @@ impl Ring {
             }
             op::RELEASE => {
                 self.send_chain(reactor, token, None);
+                let sent = self.send_datagrams(reactor);
                 reactor.release(token);
+                sent?;
             }
             op::TIMER_ADD => {
                 let deadline = f64::from_bits(
@@ -494,8 +524,13 @@ impl Sink for Ring {
         self.completed() < self.capacity() && self.overflow.is_empty()
     }
 
+    fn spare(&self) -> usize {
+        if self.room() { self.capacity() - self.completed() } else { 0 }
+    }
+
     fn buffer(&mut self) -> &mut [u8] {
         let arena = self.buffers.arena;
+        self.given = self.used;
         arena.slice_mut(self.used, arena.len - self.used)
     }
 
@@ -514,6 +549,13 @@ impl Sink for Ring {
                 self.used = (self.used + len).next_multiple_of(8).min(self.buffers.arena.len);
                 self.holding = true;
             }
+            Event::Datagram { socket, start, len, from } => self.complete_datagram(socket, start, len, &from),
+            Event::ReceiveFailed { socket, error } => {
+                self.complete(kind::RECEIVE_FAILED, socket.raw(), errno(&error), 0);
+            }
+            Event::SendFailed { socket, error } => {
+                self.complete(kind::SEND_FAILED, socket.raw(), errno(&error), 0);
+            }
             Event::Eof { stream } => self.complete(kind::EOF, stream.raw(), 0, 0),
             Event::Lost { stream, error } => self.complete(kind::LOST, stream.raw(), errno(&error), 0),
             Event::Drained { stream, backlog } => {
@@ -526,6 +568,10 @@ impl Sink for Ring {
                     #[expect(clippy::cast_possible_truncation, reason = "numbers come from 31-bit integers")]
                     self.complete(kind::TIMER, data as u32, 0, 0);
                 }
+            }
+            Event::Ready { watcher, readable, writable } => {
+                let bits = i32::from(readable) | (i32::from(writable) << 1);
+                self.complete(kind::READY, watcher.raw(), bits, 0);
             }
             Event::Woken => self.complete(kind::WOKEN, 0, 0, 0),
             // Streams are closed by RELEASE here, never by the reactor.

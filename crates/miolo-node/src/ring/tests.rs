@@ -379,3 +379,20 @@ fn every_byte_of_pipelined_large_echoes_is_right() {
     sender.join().unwrap().unwrap();
     assert!(receiver.join().unwrap().unwrap());
 }
+
+#[test]
+fn a_watched_descriptor_is_reported_with_what_it_is_ready_for_as_long_as_it_is() {
+    use std::os::fd::AsRawFd;
+    let mut pair = pair(2);
+    let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let watch = pair.reactor.watch(ours.as_raw_fd(), true, true).unwrap().unwrap();
+    let raw = watch.raw().cast_signed();
+    assert_eq!(pair.until(kind::READY), [kind::READY, raw, 2, 0]);
+    theirs.write_all(b"x").unwrap();
+    assert_eq!(pair.until(kind::READY), [kind::READY, raw, 3, 0]);
+    assert_eq!(pair.until(kind::READY), [kind::READY, raw, 3, 0], "nothing was read");
+    pair.reactor.watch(ours.as_raw_fd(), false, false).unwrap();
+    assert!(pair.enter().iter().all(|entry| entry[0] != kind::READY));
+}
+
+mod datagrams;
