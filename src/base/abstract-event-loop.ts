@@ -1,19 +1,12 @@
 import type { Coroutine } from './coroutine.ts';
 import type { Awaitable } from './ensure-future.ts';
 import { NotImplementedError } from './exceptions.ts';
+import type { Executor, RunInExecutorOptions } from './executor.ts';
 import type { Future } from './future.ts';
 import type { FutureLike } from './future-like.ts';
 import type { Callback, Handle, TimerHandle } from './handle.ts';
 import type { CallOptions, ExceptionContext, ExceptionHandler, TaskFactory } from './loop.ts';
 import type { TaskOptions } from './task.ts';
-
-/** A job for another thread, and its result. */
-export interface Executor {
-  /** Begins the job and returns a promise of its result. */
-  submit<A extends readonly unknown[], R>(fn: (...args: A) => R, args: A): PromiseLike<R>;
-  /** Ends the threads, after the jobs that were begun. */
-  shutdown?(options?: { readonly wait?: boolean }): PromiseLike<void> | void;
-}
 
 /** The whole surface of a loop, every method of which a concrete loop has to provide. asyncio: `AbstractEventLoop`. */
 export abstract class AbstractEventLoop {
@@ -57,27 +50,35 @@ export abstract class AbstractEventLoop {
     return missing('shutdownDefaultExecutor');
   }
 
-  callSoon(callback: Callback, args?: readonly unknown[], options?: CallOptions): Handle {
+  callSoon<A extends readonly unknown[]>(
+    callback: (...args: A) => unknown,
+    args?: Readonly<A>,
+    options?: CallOptions,
+  ): Handle {
     return this.callLater(0, callback, args, options);
   }
 
-  callSoonThreadsafe(_callback: Callback, _args?: readonly unknown[], _options?: CallOptions): Handle {
+  callSoonThreadsafe<A extends readonly unknown[]>(
+    _callback: (...args: A) => unknown,
+    _args?: Readonly<A>,
+    _options?: CallOptions,
+  ): Handle {
     return missing('callSoonThreadsafe');
   }
 
-  callLater(
+  callLater<A extends readonly unknown[]>(
     _delay: number,
-    _callback: Callback,
-    _args?: readonly unknown[],
+    _callback: (...args: A) => unknown,
+    _args?: Readonly<A>,
     _options?: CallOptions,
   ): TimerHandle {
     return missing('callLater');
   }
 
-  callAt(
+  callAt<A extends readonly unknown[]>(
     _when: number,
-    _callback: Callback,
-    _args?: readonly unknown[],
+    _callback: (...args: A) => unknown,
+    _args?: Readonly<A>,
     _options?: CallOptions,
   ): TimerHandle {
     return missing('callAt');
@@ -101,6 +102,27 @@ export abstract class AbstractEventLoop {
 
   getTaskFactory(): TaskFactory | null {
     return missing('getTaskFactory');
+  }
+
+  runInExecutor<A extends readonly unknown[], R>(
+    _executor: Executor | null,
+    _fn: (...args: A) => R,
+    _args?: A,
+    _options?: RunInExecutorOptions,
+  ): Future<Awaited<R>> {
+    return missing('runInExecutor');
+  }
+
+  setDefaultExecutor(_executor: Executor): void {
+    missing('setDefaultExecutor');
+  }
+
+  addSignalHandler(_sig: number | string, _callback: Callback, _args?: readonly unknown[]): void {
+    missing('addSignalHandler');
+  }
+
+  removeSignalHandler(_sig: number | string): boolean {
+    return missing('removeSignalHandler');
   }
 
   getDebug(): boolean {

@@ -1,19 +1,41 @@
 import type { Context } from './contextvars.ts';
 import { type Coroutine, isCoroutine, isCoroutineFunction } from './coroutine.ts';
+import { setTracking } from './coroutine-tracking.ts';
+import { _isDebugMode } from './debug.ts';
 import { ensureFuture, type Awaitable } from './ensure-future.ts';
 import { RuntimeError, isExit } from './exceptions.ts';
+import {
+  type Executor,
+  type ExecutorLoop,
+  type RunInExecutorOptions,
+  abandonDefaultExecutor,
+  checkExecutor,
+  doShutdown,
+  runInExecutor,
+  shutdownDefaultExecutor,
+} from './executor.ts';
+import { Fifo } from './fifo.ts';
 import { Future } from './future.ts';
-import { type FutureLike, _getLoop, isfuture } from './future-like.ts';
+import { type FutureLike, _getLoop, isFuture } from './future-like.ts';
 import { type Callback, Handle, TimerHandle } from './handle.ts';
+import {
+  beginRun,
+  broken,
+  contractError,
+  endRun,
+  pollWatched,
+  timeWatched,
+  writeWatched,
+} from './hook-checks.ts';
 import { type Host, defaultHost } from './host.ts';
 import { HostedDrive } from './hosted-drive.ts';
-import { allTasks } from './lifetime.ts';
+import { _loosenTasks, allTasks } from './lifetime.ts';
 import { logger } from './logger.ts';
 import type { CallOptions, ExceptionContext, ExceptionHandler, TaskFactory } from './loop.ts';
 import { NetworkLoop } from './network-loop.ts';
 import { _anyRunning, _loopInTurn, _setRunningLoop } from './running-loop.ts';
 import type { Selector } from './selector.ts';
-import { Task, type TaskOptions } from './task.ts';
+import { Task, type TaskOptions, taskOfStep } from './task.ts';
 import { heapPop, heapPush, heapify } from './timer-heap.ts';
 import { reportUnretrieved } from './unretrieved.ts';
 
@@ -48,18 +70,19 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
   abstract readonly _selector: Selector<Events>;
 
   /** Handles that the next turn runs. */
-  _ready: Handle[] = [];
-  /** Emptied array that the next turn fills: two take turns, so that none is made. */
-  #spare: Handle[] = [];
+  readonly _ready: Fifo<Handle> = new Fifo();
   _scheduled: TimerHandle[] = [];
   _timerCancelledCount = 0;
   _stopping = false;
   _closed = false;
   _running = false;
-  _debug = false;
+  _debug: boolean = _isDebugMode();
   /** Seconds; timers within one tick of the clock are due together. */
   _clockResolution = 1e-9;
   _currentHandle: Handle | null = null;
+  /** Made at the first use. */
+  _defaultExecutor: Executor | null = null;
+  _executorShutdownCalled = false;
   /** What drives a hosted run, null outside of one. */
   _drive: HostedDrive | null = null;
   _host: Host | null = null;
@@ -67,6 +90,7 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
   _promiseWaiters = 0;
   /** What keeps a hosted run alive besides handles and timers. */
   #holds = 0;
+  #tracksCoroutines = false;
   #exceptionHandler: ExceptionHandler | null = null;
   #taskFactory: TaskFactory | null = null;
   /** Seconds from which on debug mode calls a callback slow. */
@@ -94,11 +118,11 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     // poll
     let timeout = this._nextTimeout();
     if (this._ready.length > 0 || this._stopping) timeout = 0;
-    const drive = this._drive;
-    const events = this._selector.select(drive !== null && this._selector.notify !== undefined ? 0 : timeout);
+    if (this._drive !== null && this._selector.notify !== undefined) timeout = 0;
 
     // process
-    this._processEvents(events);
+    if (this._debug) pollWatched(this as BaseEventLoop<unknown>, timeout);
+    else this._processEvents(this._selector.select(timeout));
 
     // expire
     const scheduled = this._scheduled;
@@ -112,24 +136,13 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
       }
     }
 
-    // run: exactly the handles that are ready now
-    const batch = this._ready;
-    const count = batch.length;
-    if (count === 0) return;
-    this._ready = this.#spare;
-    this.#spare = batch;
-    let next = 0;
-    try {
-      while (next < count) {
-        const handle = batch[next++]!;
-        if (handle._cancelled) continue;
-        if (this._debug) this.#runTimed(handle);
-        else handle._run();
-      }
-    } finally {
-      // Left early by an exit: the rest comes first in the next run.
-      if (next < count) this._ready = batch.slice(next).concat(this._ready);
-      batch.length = 0;
+    // run: exactly the handles that are ready now; what they queue waits for the next poll
+    const ready = this._ready;
+    for (let left = ready.length; left > 0; left--) {
+      const handle = ready.shift()!;
+      if (handle._cancelled) continue;
+      if (this._debug) this.#runTimed(handle);
+      else handle._run();
     }
   }
 
@@ -158,14 +171,13 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
 
   #runTimed(handle: Handle): void {
     this._currentHandle = handle;
+    const task = taskOfStep(handle);
     try {
       const start = performance.now();
       handle._run();
       const seconds = (performance.now() - start) / 1000;
       if (seconds >= this.slowCallbackDuration) {
-        const task = handle._args[0];
-        const what = task instanceof Task ? task.toString() : handle.toString();
-        logger.warning(`Executing ${what} took ${seconds.toFixed(3)} seconds`);
+        logger.warning(`Executing ${(task ?? handle).toString()} took ${seconds.toFixed(3)} seconds`);
       }
     } finally {
       this._currentHandle = null;
@@ -202,6 +214,11 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
   /** Takes one {@link _hold} back. */
   _release(): void {
     if (--this.#holds === 0) this._drive?._holdChanged();
+    else if (this.#holds < 0) {
+      this.#holds = 0;
+      const message = broken('_release', 'it must follow a _hold(), once', 'the-turn-hooks');
+      this.callExceptionHandler({ message });
+    }
   }
 
   /** Asks a hosted run for a turn: something was begun outside of one. */
@@ -218,7 +235,11 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
    * @param options.context what it runs in; a copy of the current context if absent
    * @throws RuntimeError when the loop is closed
    */
-  override callSoon(callback: Callback, args?: readonly unknown[], options?: CallOptions): Handle {
+  override callSoon<A extends readonly unknown[]>(
+    callback: (...args: A) => unknown,
+    args?: Readonly<A>,
+    options?: CallOptions,
+  ): Handle {
     if (this._closed) this._checkClosed();
     if (this._debug) {
       this._checkThread();
@@ -235,12 +256,21 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
   }
 
   /** {@link callSoon} for other threads and for signal handlers: wakes the loop. */
-  override callSoonThreadsafe(callback: Callback, args?: readonly unknown[], options?: CallOptions): Handle {
+  override callSoonThreadsafe<A extends readonly unknown[]>(
+    callback: (...args: A) => unknown,
+    args?: Readonly<A>,
+    options?: CallOptions,
+  ): Handle {
     this._checkClosed();
     if (this._debug) this._checkCallback(callback, 'callSoonThreadsafe');
     const handle = this._callSoon(callback, args, options?.context);
-    this._writeToSelf();
+    this.#wakePoll();
     return handle;
+  }
+
+  #wakePoll(): void {
+    if (this._debug) writeWatched(this);
+    else this._writeToSelf();
   }
 
   /**
@@ -248,14 +278,15 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
    *
    * @throws TypeError when `delay` is null; RuntimeError when the loop is closed
    */
-  override callLater(
+  override callLater<A extends readonly unknown[]>(
     delay: number,
-    callback: Callback,
-    args?: readonly unknown[],
+    callback: (...args: A) => unknown,
+    args?: Readonly<A>,
     options?: CallOptions,
   ): TimerHandle {
     if (typeof delay !== 'number') throw new TypeError('delay: must be a number of seconds');
-    return this.callAt(this.time() + delay, callback, args, options);
+    const now = this._debug ? timeWatched(this) : this.time();
+    return this.callAt(now + delay, callback, args, options);
   }
 
   /**
@@ -263,10 +294,10 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
    *
    * @throws TypeError when `when` is null; RuntimeError when the loop is closed
    */
-  override callAt(
+  override callAt<A extends readonly unknown[]>(
     when: number,
-    callback: Callback,
-    args?: readonly unknown[],
+    callback: (...args: A) => unknown,
+    args?: Readonly<A>,
     options?: CallOptions,
   ): TimerHandle {
     this._checkTimer(when, callback, 'callAt');
@@ -300,7 +331,7 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
   /** {@link _addCallback} from another thread or a signal handler. */
   _addCallbackSignalsafe(handle: Handle): void {
     this._addCallback(handle);
-    this._writeToSelf();
+    this.#wakePoll();
   }
 
   _checkClosed(): void {
@@ -335,11 +366,17 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
    *
    * @throws TypeError when it is no coroutine; RuntimeError when the loop is closed
    */
-  override createTask<T>(coro: Coroutine<T>, options: TaskOptions = {}): Task<T> {
+  override createTask<T>(coro: Coroutine<T>, options?: TaskOptions): Task<T> {
     this._checkClosed();
-    if (this.#taskFactory !== null)
-      return this.#taskFactory(this, coro as Coroutine<unknown>, options) as Task<T>;
-    return new Task<T>(coro, { ...options, loop: this });
+    if (this.#taskFactory !== null) {
+      const task = this.#taskFactory(this, coro as Coroutine<unknown>, options ?? {});
+      if (isFuture(task)) return task as Task<T>;
+      throw contractError('setTaskFactory', 'the factory must return a task', 'tasks-and-futures');
+    }
+    if (options === undefined) return new Task<T>(coro, { loop: this });
+    // Spelled out: spreading the options costs V8 ten times the task.
+    const { name, context, eagerStart } = options;
+    return new Task<T>(coro, { name, context, eagerStart, loop: this });
   }
 
   /** @throws TypeError when `factory` is neither a function nor null */
@@ -373,31 +410,48 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
    * @throws RuntimeError when the loop is closed, or when a loop runs; and what ended the run early
    */
   override runForeverSync(): void {
-    this._checkClosed();
-    this._checkRunning();
-    if (_anyRunning()) throw new RuntimeError('Cannot run the event loop while another loop is running');
-    this._runForeverSetup();
+    this.#checkBlocking();
+    beginRun(this);
     _setRunningLoop(this);
     try {
       do this._runOnce();
       while (!this._stopping);
     } finally {
       _setRunningLoop(null);
-      this._selector.flush?.();
-      this._runForeverCleanup();
+      try {
+        this._selector.flush?.();
+      } finally {
+        endRun(this);
+      }
     }
+  }
+
+  #checkBlocking(): void {
+    this._checkClosed();
+    this._checkRunning();
+    if (_anyRunning()) throw new RuntimeError('Cannot run the event loop while another loop is running');
   }
 
   /** Before a run. asyncio: `_run_forever_setup`. */
   _runForeverSetup(): void {
+    this._checkClosed();
     this._checkRunning();
     this._running = true;
+    this._setCoroutineOriginTracking(this._debug);
   }
 
   /** After a run. asyncio: `_run_forever_cleanup`. */
   _runForeverCleanup(): void {
     this._stopping = false;
     this._running = false;
+    this._setCoroutineOriginTracking(false);
+  }
+
+  /** Whether coroutines that nobody awaits are reported. asyncio: `_set_coroutine_origin_tracking`. */
+  _setCoroutineOriginTracking(enabled: boolean): void {
+    if (enabled === this.#tracksCoroutines) return;
+    this.#tracksCoroutines = enabled;
+    setTracking(enabled);
   }
 
   /**
@@ -422,8 +476,8 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
 
   /** {@link runUntilComplete}, blocking the thread. */
   override runUntilCompleteSync<T>(awaitable: Awaitable<T>): T {
-    this._checkClosed();
-    this._checkRunning();
+    // Before there is a task that a refused run would leave behind.
+    this.#checkBlocking();
     const [future, isNew] = this.#mainFuture(awaitable);
     try {
       this.runForeverSync();
@@ -437,7 +491,7 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
   }
 
   #mainFuture<T>(awaitable: Awaitable<T>): [Future<T>, isNew: boolean] {
-    const isNew = !isfuture(awaitable);
+    const isNew = !isFuture(awaitable);
     const future = ensureFuture<T>(awaitable, { loop: this });
     // The run itself says when it cannot finish.
     if (isNew) (future as Task<T>)._logDestroyPending = false;
@@ -469,17 +523,24 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     if (this._closed) return;
     this.#reportPending();
     reportUnretrieved(this);
+    _loosenTasks(this);
     this._closed = true;
-    this._ready.length = 0;
+    this._ready.clear();
     this._scheduled.length = 0;
     this._timerCancelledCount = 0;
+    abandonDefaultExecutor(this as ExecutorLoop);
   }
 
   /** Tasks that can never finish now are reported, as their collection would be in Python. */
   #reportPending(): void {
     for (const task of allTasks(this)) {
       if ((task as { _logDestroyPending?: boolean })._logDestroyPending !== true) continue;
-      this.callExceptionHandler({ message: 'Task was destroyed but it is pending!', task });
+      const { _sourceTraceback } = task as { _sourceTraceback?: readonly string[] | null };
+      this.callExceptionHandler({
+        message: 'Task was destroyed but it is pending!',
+        task,
+        ...(_sourceTraceback ? { sourceTraceback: _sourceTraceback } : {}),
+      });
     }
   }
 
@@ -493,8 +554,53 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
   /** JavaScript's async generators need no help to finish; see the differences. asyncio: `shutdown_asyncgens`. */
   override *shutdownAsyncgens(): Coroutine<void> {}
 
-  /** Waits for the default executor's jobs. asyncio: `shutdown_default_executor`. */
-  override *shutdownDefaultExecutor(_timeout?: number | null): Coroutine<void> {}
+  // --- executors ----------------------------------------------------------------------------------------
+
+  /**
+   * Gives a job to an executor, at once, without the caller's context variables (see `toThread`).
+   *
+   * Cancelling the future takes back a job that has not begun, and only detaches from one that runs. A job begun
+   * before a blocking run cannot end in it, unless its executor works then.
+   *
+   * @param executor null for the default one, which is made at the first use
+   * @throws RuntimeError when the loop is closed, when the executor was shut down, and in a blocking run, unless
+   * the executor works there
+   */
+  override runInExecutor<A extends readonly unknown[], R>(
+    executor: Executor | null,
+    fn: (...args: A) => R,
+    args?: A,
+    options: RunInExecutorOptions = {},
+  ): Future<Awaited<R>> {
+    this._checkClosed();
+    if (this._debug) this._checkCallback(fn, 'runInExecutor');
+    return runInExecutor(this as ExecutorLoop, executor, fn, args ?? ([] as never), options);
+  }
+
+  /** Sets what runs jobs by default; the former one goes on. @throws TypeError when it is no executor */
+  override setDefaultExecutor(executor: Executor): void {
+    this._defaultExecutor = checkExecutor(executor);
+  }
+
+  /**
+   * Waits for the jobs of the default executor, which takes no more. In a blocking run there is no waiting for
+   * worker threads: they finish by themselves. asyncio: `shutdown_default_executor`.
+   *
+   * @param timeout seconds after which they are left to themselves, with a warning; null or absent: without limit
+   */
+  override *shutdownDefaultExecutor(timeout?: number | null): Coroutine<void> {
+    yield* shutdownDefaultExecutor(this as ExecutorLoop, timeout ?? null);
+  }
+
+  /** Whether the default executor may be used. asyncio: `_check_default_executor`. */
+  _checkDefaultExecutor(): void {
+    if (this._executorShutdownCalled) throw new RuntimeError('Executor shutdown has been called');
+  }
+
+  /** Shuts the default executor down and completes `future` when it has ended. asyncio: `_do_shutdown`. */
+  _doShutdown(future: Future<void>): void {
+    doShutdown(this as ExecutorLoop, future);
+  }
 
   // --- reports ------------------------------------------------------------------------------------------
 
@@ -504,6 +610,7 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
 
   override setDebug(enabled: boolean): void {
     this._debug = enabled;
+    if (this._running) this._setCoroutineOriginTracking(enabled);
   }
 
   override getExceptionHandler(): ExceptionHandler | null {
@@ -520,15 +627,19 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
 
   /** Logs a report: the message, then the other keys in sorted order. */
   override defaultExceptionHandler(context: ExceptionContext): void {
-    const lines = [context.message ?? 'Unhandled exception in event loop'];
-    for (const key of Object.keys(context).sort()) {
+    const lines = [context.message || 'Unhandled exception in event loop'];
+    const shown: ExceptionContext = { ...context };
+    const made = this._currentHandle?._sourceTraceback;
+    // Whatever it is, it came about in this handle.
+    if (context.sourceTraceback === undefined && made != null) shown.handleTraceback = made;
+    for (const key of Object.keys(shown).sort()) {
       if (key === 'message' || key === 'exception') continue;
-      const value = context[key];
+      const value = shown[key];
       if (Array.isArray(value))
         lines.push(`${key} (most recent call first):`, ...value.map((line) => `  ${line}`));
       else lines.push(`${key}: ${String(value)}`);
     }
-    if (context.exception === undefined) logger.error(lines.join('\n'));
+    if (context.exception === undefined || context.exception === null) logger.error(lines.join('\n'));
     else logger.error(lines.join('\n'), context.exception);
   }
 
@@ -580,6 +691,5 @@ function finished<T>(future: Future<T>): T {
 function contextOf(context: ExceptionContext): Context | null {
   const thing = context.task ?? context.future ?? context.handle;
   const getContext = (thing as { getContext?: () => Context } | null | undefined)?.getContext;
-  if (typeof getContext === 'function') return getContext.call(thing);
-  return null;
+  return typeof getContext === 'function' ? (getContext.call(thing) ?? null) : null;
 }

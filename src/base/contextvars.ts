@@ -19,11 +19,18 @@ function setCurrent(context: Context): void {
  * Python: `contextvars.Context`.
  */
 export class Context {
-  #values: Values = EMPTY;
+  declare _values: Values;
   /** Whether another context has the same map. */
-  #shared = true;
-  #entered = false;
-  #previous: Context | null = null;
+  declare _shared: boolean;
+  declare _entered: boolean;
+  declare _previous: Context | null;
+
+  constructor() {
+    this._values = EMPTY;
+    this._shared = true;
+    this._entered = false;
+    this._previous = null;
+  }
 
   /**
    * Calls `fn` in this context and returns its result. Changes of variables stay in the context.
@@ -41,65 +48,65 @@ export class Context {
 
   /** The value that `variable` has in this context, or `fallback`. */
   get<T, F = undefined>(variable: ContextVar<T>, fallback?: F): T | F {
-    return this.#values.has(variable as ContextVar<unknown>)
-      ? (this.#values.get(variable as ContextVar<unknown>) as T)
+    return this._values.has(variable as ContextVar<unknown>)
+      ? (this._values.get(variable as ContextVar<unknown>) as T)
       : (fallback as F);
   }
 
   has(variable: ContextVar<never> | ContextVar<unknown>): boolean {
-    return this.#values.has(variable as ContextVar<unknown>);
+    return this._values.has(variable as ContextVar<unknown>);
   }
 
   /** Number of variables that have a value. */
   get size(): number {
-    return this.#values.size;
+    return this._values.size;
   }
 
   keys(): IterableIterator<ContextVar<unknown>> {
-    return this.#values.keys();
+    return this._values.keys();
   }
 
   entries(): IterableIterator<[ContextVar<unknown>, unknown]> {
-    return this.#values.entries();
+    return this._values.entries();
   }
 
   /** A new context with the same values. */
   copy(): Context {
     const copy = new Context();
-    copy.#values = this.#values;
-    this.#shared = true;
+    copy._values = this._values;
+    this._shared = true;
     return copy;
   }
 
   /** Makes this the current context until {@link _leave}. For handles and tasks; use {@link run}. */
   _enter(): void {
-    if (this.#entered) throw new RuntimeError('cannot enter context: it is already entered');
-    this.#entered = true;
-    this.#previous = current;
+    if (this._entered) throw new RuntimeError('cannot enter context: it is already entered');
+    this._entered = true;
+    this._previous = current;
     setCurrent(this);
   }
 
   /** Ends what {@link _enter} began. */
   _leave(): void {
-    current = this.#previous;
-    this.#previous = null;
-    this.#entered = false;
+    current = this._previous;
+    this._previous = null;
+    this._entered = false;
   }
 
   _set(variable: ContextVar<unknown>, value: unknown): void {
-    this.#own().set(variable, value);
+    this._own().set(variable, value);
   }
 
   _delete(variable: ContextVar<unknown>): void {
-    this.#own().delete(variable);
+    this._own().delete(variable);
   }
 
-  #own(): Values {
-    if (this.#shared) {
-      this.#values = new Map(this.#values);
-      this.#shared = false;
+  _own(): Values {
+    if (this._shared) {
+      this._values = new Map(this._values);
+      this._shared = false;
     }
-    return this.#values;
+    return this._values;
   }
 }
 

@@ -1,3 +1,5 @@
+import { nameCoroutines } from './coroutine-name.ts';
+import { isTracking, trackCoroutine, untrackCoroutine } from './coroutine-tracking.ts';
 import { RuntimeError } from './exceptions.ts';
 import type { Yieldable } from './future-like.ts';
 
@@ -16,6 +18,8 @@ export interface AwaitableCoroutine<T = unknown> extends Coroutine<T>, PromiseLi
 export function isCoroutine(value: unknown): value is Coroutine {
   if (typeof value !== 'object' || value === null) return false;
   const object = value as Partial<Coroutine>;
+  // Generators are told by one look.
+  if ((value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === 'Generator') return true;
   return (
     typeof object.next === 'function' &&
     typeof object.throw === 'function' &&
@@ -27,9 +31,19 @@ export function isCoroutine(value: unknown): value is Coroutine {
 const GeneratorFunction = Object.getPrototypeOf(function* () {}) as { readonly prototype: object };
 const generatorPrototype = GeneratorFunction.prototype as Coroutine;
 
+/**
+ * The mark of a function that makes coroutines although it is no generator function: `fn[_isCoroutine] = true`.
+ * asyncio: `coroutines._is_coroutine`.
+ */
+export const _isCoroutine: unique symbol = Symbol.for('miolo.isCoroutine') as never;
+
 /** Whether calling `value` makes a coroutine. asyncio: `iscoroutinefunction`. */
 export function isCoroutineFunction(value: unknown): value is (...args: never[]) => Coroutine {
-  return typeof value === 'function' && value instanceof (GeneratorFunction.constructor as never);
+  if (typeof value !== 'function') return false;
+  return (
+    value instanceof (GeneratorFunction.constructor as never) ||
+    (value as { [_isCoroutine]?: unknown })[_isCoroutine] === true
+  );
 }
 
 /** Where a coroutine that `await` understands notes that somebody drives it. */
@@ -50,7 +64,10 @@ export function setCoroutineSpawner(spawner: (coro: Coroutine<unknown>) => Promi
 export function claimCoroutine(coro: Coroutine<unknown>): void {
   const marked = coro as Driven;
   if (marked[DRIVEN] === true) throw new RuntimeError('cannot reuse already awaited coroutine');
-  if (marked[DRIVEN] === false) marked[DRIVEN] = true;
+  if (marked[DRIVEN] !== false) return;
+  marked[DRIVEN] = true;
+  // Before it is resumed, so that no frame of ours shows in its stack.
+  untrackCoroutine(coro);
 }
 
 const coroutinePrototype = Object.create(generatorPrototype, {
@@ -80,7 +97,7 @@ const coroutinePrototype = Object.create(generatorPrototype, {
  *
  * @example
  * ```ts
- * const greet = coroutine(function* (name: string): Coroutine<string> {
+ * const greet = coroutine(function* greet(name: string): Coroutine<string> {
  *   yield* sleep(1);
  *   return `hello ${name}`;
  * });
@@ -91,19 +108,41 @@ const coroutinePrototype = Object.create(generatorPrototype, {
 export function coroutine<This, A extends readonly unknown[], T>(
   fn: (this: This, ...args: A) => Coroutine<T>,
 ): (this: This, ...args: A) => AwaitableCoroutine<T> {
-  if (!isCoroutineFunction(fn)) throw new TypeError('fn: must be a generator function');
-  const prototype = (fn as unknown as { readonly prototype: object }).prototype;
-  if (!Object.prototype.isPrototypeOf.call(coroutinePrototype, prototype)) {
+  if (!isCoroutineFunction(fn as unknown)) throw new TypeError('fn: must be a generator function');
+  const prototype = (fn as unknown as { readonly prototype?: object }).prototype;
+  if (prototype !== undefined && !Object.prototype.isPrototypeOf.call(coroutinePrototype, prototype)) {
     Object.setPrototypeOf(prototype, coroutinePrototype);
+    nameCoroutines(prototype, fn.name);
   }
-  return fn as unknown as (this: This, ...args: A) => AwaitableCoroutine<T>;
+  const made = function (this: This, ...args: A): Coroutine<T> {
+    const coro = fn.apply(this, args as never);
+    return isTracking() ? trackCoroutine(coro, fn.name) : coro;
+  };
+  Object.defineProperties(made, {
+    name: { value: fn.name, configurable: true },
+    length: { value: fn.length, configurable: true },
+    prototype: { value: prototype },
+    [_isCoroutine]: { value: true },
+  });
+  return made as (this: This, ...args: A) => AwaitableCoroutine<T>;
 }
 
 /**
  * Makes generator methods of a class awaitable, as {@link coroutine} does for a function.
+ *
+ * @example
+ * ```ts
+ * class Client {
+ *   *ask(question: string): Coroutine<string> { ... }
+ * }
+ * coroutineMethods(Client.prototype, 'ask');
+ * ```
  */
 export function coroutineMethods(prototype: object, ...names: readonly string[]): void {
-  for (const name of names) coroutine((prototype as Record<string, () => Coroutine>)[name]!);
+  for (const name of names) {
+    const method = (prototype as Record<string, () => Coroutine>)[name]!;
+    Object.defineProperty(prototype, name, { value: coroutine(method), writable: true, configurable: true });
+  }
 }
 
 /**

@@ -1,13 +1,25 @@
+import { _checkSslSocket } from './check-socket.ts';
 import type { Coroutine } from './coroutine.ts';
 import { coroutine } from './coroutine.ts';
-import { ExceptionGroup, ValueError } from './exceptions.ts';
+import { CancelledError, ExceptionGroup, ValueError } from './exceptions.ts';
 import type { Future } from './future.ts';
+import {
+  type HookLoop,
+  callHook,
+  checkCoroutine,
+  checkMadeSocket,
+  contractError,
+  coroutineOf,
+} from './hook-checks.ts';
+import { makeByHook } from './make-by-hook.ts';
 import { _interleaveAddrinfos } from './ip-address.ts';
+import { logger } from './logger.ts';
 import type { NetworkLoop, ResolveOptions } from './network-loop.ts';
 import { OSError, TimeoutError } from './os-error.ts';
 import type { BaseProtocol, ProtocolFactory } from './protocols.ts';
+import { resolved } from './sock-calls.ts';
 import { SOCK_STREAM } from './socket-constants.ts';
-import type { AddrInfo, SocketLike } from './socket-like.ts';
+import type { AddrInfo, Address, SocketLike } from './socket-like.ts';
 import { staggeredRace } from './staggered.ts';
 import type { Transport } from './transports.ts';
 
@@ -38,7 +50,7 @@ export interface CreateConnectionOptions extends TransportOptions {
 }
 
 /** What these functions need of a loop. */
-type Loop = NetworkLoop & { createFuture<T>(): Future<T>; getDebug(): boolean };
+type Loop = NetworkLoop & HookLoop & { createFuture<T>(): Future<T> };
 
 /** Checks a port before anything is done. */
 export function checkPort(port: number | string | null): void {
@@ -57,7 +69,7 @@ export function checkHost(host: string | null): void {
 }
 
 /** `loop.createConnection`. */
-export function* createConnection<P extends BaseProtocol>(
+function* createConnection<P extends BaseProtocol>(
   loop: Loop,
   protocolFactory: ProtocolFactory<P>,
   host: string | null,
@@ -87,11 +99,17 @@ export function* createConnection<P extends BaseProtocol>(
     sock = yield* connectToAny(loop, host, port, options);
   } else {
     if (sock === null) throw new ValueError('host and port was not specified and no sock specified');
+    _checkSslSocket(sock);
     if (sock.type !== SOCK_STREAM) throw new ValueError(`A Stream Socket was expected, got ${String(sock)}`);
   }
-  return yield* loop._createConnectionTransport(sock, protocolFactory, ssl, serverHostname);
+  const made = yield* connectionOf(loop, sock, protocolFactory, ssl, serverHostname);
+  if (loop.getDebug()) {
+    const view = String(made[0].getExtraInfo('socket'));
+    logger.debug(`${view} connected to ${String(host)}:${String(port)}: ${String(made[0])}`);
+  }
+  return made;
 }
-coroutine(createConnection);
+const createConnectionCall: typeof createConnection = coroutine(createConnection) as never;
 
 function* connectToAny(
   loop: Loop,
@@ -101,13 +119,8 @@ function* connectToAny(
 ): Coroutine<SocketLike> {
   const { family = 0, proto = 0, flags = 0, localAddr = null } = options;
   const resolve: ResolveOptions = { family, type: SOCK_STREAM, proto, flags };
-  let infos = yield* loop._ensureResolved([host as string, port as number], resolve);
-  if (infos.length === 0) throw new OSError('getaddrinfo() returned empty list');
-  let localInfos: readonly AddrInfo[] | null = null;
-  if (localAddr !== null) {
-    localInfos = yield* loop._ensureResolved(localAddr, resolve);
-    if (localInfos.length === 0) throw new OSError('getaddrinfo() returned empty list');
-  }
+  let infos = yield* resolved(loop, [host as string, port as number], resolve);
+  const localInfos = localAddr === null ? null : yield* resolved(loop, localAddr, resolve);
   const delay = options.happyEyeballsDelay ?? null;
   const interleave = options.interleave ?? (delay === null ? null : 1);
   if (interleave) infos = _interleaveAddrinfos(infos, interleave);
@@ -117,7 +130,7 @@ function* connectToAny(
   if (delay === null) {
     for (const info of infos) {
       try {
-        sock = yield* loop._connectSock(exceptions, info, localInfos);
+        sock = yield* connectedSocket(loop, exceptions, info, localInfos);
         break;
       } catch (error) {
         // The next address may be better; what went wrong is in the list.
@@ -125,14 +138,85 @@ function* connectToAny(
       }
     }
   } else {
-    sock = yield* staggeredRace(
-      infos.map((info) => () => loop._connectSock(exceptions, info, localInfos)),
-      delay,
-      loop as never,
+    const made: SocketLike[] = [];
+    const attempts = infos.map(
+      (info) =>
+        function* (): Coroutine<SocketLike> {
+          const each = yield* connectedSocket(loop, exceptions, info, localInfos);
+          made.push(each);
+          return each;
+        },
     );
+    try {
+      const [winner, , failures] = yield* staggeredRace(attempts, delay, { loop: loop as never });
+      sock = winner;
+      // As without a race: what is no failure to connect is not hidden behind one.
+      const mistake = failures.find((error) => error !== null && !isFailureToConnect(error));
+      if (winner === null && mistake !== undefined) throw mistake;
+    } catch (error) {
+      // Cancelled when there was a winner already: nobody gets it.
+      for (const each of made) each.close();
+      throw error;
+    }
   }
   if (sock === null) throw connectFailure(exceptions.flat(), options.allErrors === true);
   return sock;
+}
+
+function isFailureToConnect(error: unknown): boolean {
+  return error instanceof OSError || error instanceof CancelledError;
+}
+
+/** The socket that `_connectSock` connects. */
+function* connectedSocket(
+  loop: Loop,
+  exceptions: unknown[][],
+  info: AddrInfo,
+  localInfos: readonly AddrInfo[] | null,
+): Coroutine<SocketLike> {
+  const hook = '_connectSock';
+  const coro = coroutineOf(loop, hook, 'sockets-and-names', () =>
+    loop._connectSock(exceptions, info, localInfos),
+  );
+  return checkMadeSocket(yield* coro, hook);
+}
+
+/** The socket that `_makeSocket` opens. */
+export function socketOf(
+  loop: HookLoop & Pick<NetworkLoop, '_makeSocket'>,
+  family: number,
+  type: number,
+  proto: number,
+): SocketLike {
+  const make = (): SocketLike => loop._makeSocket(family, type, proto);
+  return checkMadeSocket(callHook(loop, '_makeSocket', 'sockets-and-names', make));
+}
+
+/** What `_createConnectionTransport` makes of a connected socket, which is closed when it breaks its contract. */
+export function* connectionOf<P extends BaseProtocol>(
+  loop: HookLoop & Pick<NetworkLoop, '_createConnectionTransport'>,
+  sock: SocketLike,
+  protocolFactory: ProtocolFactory<P>,
+  ssl: unknown,
+  serverHostname: string | null,
+  options?: { readonly serverSide?: boolean },
+): Coroutine<[Transport, P]> {
+  const hook = '_createConnectionTransport';
+  const section = 'sockets-and-names';
+  const coro = loop._createConnectionTransport(sock, protocolFactory, ssl, serverHostname, options);
+  try {
+    checkCoroutine(hook, section, coro);
+  } catch (error) {
+    // Whatever that was, it has not taken the socket.
+    sock.close();
+    throw error;
+  }
+  const made: unknown = yield* coro;
+  if (Array.isArray(made) && typeof (made[0] as Transport | null | undefined)?.close === 'function') {
+    return made as [Transport, P];
+  }
+  sock.close();
+  throw contractError(hook, 'it must return [transport, protocol]', section);
 }
 
 /** What `createConnection` throws when no address could be reached. */
@@ -157,7 +241,7 @@ export function* connectSock(
   let sock: SocketLike | null = null;
   try {
     try {
-      sock = loop._makeSocket(family, type, proto);
+      sock = socketOf(loop, family, type, proto);
       if (localInfos !== null) bindLocal(sock, family, localInfos, mine);
       yield* loop.sockConnect(sock, address);
       return sock;
@@ -172,6 +256,16 @@ export function* connectSock(
   }
 }
 
+/** The error of a bind that failed, of the same class, with the address in words. */
+export function bindFailure(error: OSError, address: Address): OSError {
+  const { errno, code, syscall } = error;
+  const ErrorClass = error.constructor as typeof OSError;
+  return new ErrorClass(
+    `[Errno ${errno}] error while attempting to bind on address ${String(address)}: ${error.message.toLowerCase()}`,
+    { errno, code, syscall, address: error.address, port: error.port, cause: error },
+  );
+}
+
 function bindLocal(sock: SocketLike, family: number, infos: readonly AddrInfo[], mine: unknown[]): void {
   for (const [localFamily, , , , address] of infos) {
     // Other families cannot be the source of this one's connections.
@@ -181,16 +275,7 @@ function bindLocal(sock: SocketLike, family: number, infos: readonly AddrInfo[],
       return;
     } catch (error) {
       if (!(error instanceof OSError)) throw error;
-      mine.push(
-        new OSError(
-          `error while attempting to bind on address ${String(address)}: ${error.message.toLowerCase()}`,
-          {
-            errno: error.errno,
-            code: error.code,
-            cause: error,
-          },
-        ),
-      );
+      mine.push(bindFailure(error, address));
     }
   }
   throw mine.pop() ?? new OSError(`no matching local address with family=${family} found`);
@@ -211,11 +296,15 @@ export function* createConnectionTransport<P extends BaseProtocol>(
   try {
     protocol = protocolFactory();
     transport = ssl
-      ? loop._makeSslTransport(sock, protocol, ssl === true ? null : ssl, waiter, {
-          serverSide: options.serverSide === true,
-          serverHostname,
-        })
-      : loop._makeSocketTransport(sock, protocol, waiter);
+      ? makeByHook(loop, '_makeSslTransport', protocol, waiter, () =>
+          loop._makeSslTransport(sock, protocol, ssl === true ? null : ssl, waiter, {
+            serverSide: options.serverSide === true,
+            serverHostname,
+          }),
+        )
+      : makeByHook(loop, '_makeSocketTransport', protocol, waiter, () =>
+          loop._makeSocketTransport(sock, protocol, waiter),
+        );
   } catch (error) {
     // Nobody owns the socket yet.
     sock.close();
@@ -231,12 +320,13 @@ export function* createConnectionTransport<P extends BaseProtocol>(
 }
 
 /** `loop.connectAcceptedSocket`. */
-export function* connectAcceptedSocket<P extends BaseProtocol>(
+function* connectAcceptedSocket<P extends BaseProtocol>(
   loop: Loop,
   protocolFactory: ProtocolFactory<P>,
   sock: SocketLike,
   options: TransportOptions,
 ): Coroutine<[Transport, P]> {
+  _checkSslSocket(sock);
   if (sock.type !== SOCK_STREAM) throw new ValueError(`A Stream Socket was expected, got ${String(sock)}`);
   const ssl = options.ssl ?? null;
   if (options.sslHandshakeTimeout != null && !ssl) {
@@ -245,6 +335,8 @@ export function* connectAcceptedSocket<P extends BaseProtocol>(
   if (options.sslShutdownTimeout != null && !ssl) {
     throw new ValueError('sslShutdownTimeout is only meaningful with ssl');
   }
-  return yield* loop._createConnectionTransport(sock, protocolFactory, ssl, '', { serverSide: true });
+  return yield* connectionOf(loop, sock, protocolFactory, ssl, '', { serverSide: true });
 }
-coroutine(connectAcceptedSocket);
+const connectAcceptedSocketCall: typeof connectAcceptedSocket = coroutine(connectAcceptedSocket) as never;
+
+export { createConnectionCall as createConnection, connectAcceptedSocketCall as connectAcceptedSocket };

@@ -1,12 +1,16 @@
+import { _checkSslSocket } from './check-socket.ts';
 import { type Coroutine, coroutine } from './coroutine.ts';
-import { checkHost, checkPort } from './create-connection.ts';
+import { bindFailure, checkHost, checkPort, socketOf } from './create-connection.ts';
 import { ValueError } from './exceptions.ts';
+import { gather } from './gather.ts';
+import { checkInfos, coroutineOf } from './hook-checks.ts';
+import { logger } from './logger.ts';
 import type { NetworkLoop } from './network-loop.ts';
 import { OSError } from './os-error.ts';
 import type { ProtocolFactory } from './protocols.ts';
-import { Server } from './server.ts';
-import { sleep } from './sleep.ts';
+import { Server, beginServing } from './server.ts';
 import {
+  AF_INET,
   AF_INET6,
   AI_PASSIVE,
   IPPROTO_IPV6,
@@ -15,9 +19,9 @@ import {
   SOL_SOCKET,
   SO_KEEPALIVE,
   SO_REUSEADDR,
-  SO_REUSEPORT,
 } from './socket-constants.ts';
 import type { AddrInfo, SocketLike } from './socket-like.ts';
+import { _setReuseport } from './socket-setup.ts';
 
 /** Keyword arguments of `createServer`. */
 export interface CreateServerOptions {
@@ -39,7 +43,7 @@ export interface CreateServerOptions {
 }
 
 /** `loop.createServer`. */
-export function* createServer(
+function* createServer(
   loop: NetworkLoop,
   protocolFactory: ProtocolFactory,
   host: string | readonly string[] | null,
@@ -69,19 +73,17 @@ export function* createServer(
     sockets = yield* bindAll(loop, hosts, port, options);
   } else {
     if (given === null) throw new ValueError('Neither host/port nor sock were specified');
+    _checkSslSocket(given);
     if (given.type !== SOCK_STREAM)
       throw new ValueError(`A Stream Socket was expected, got ${String(given)}`);
     sockets = [given];
   }
   const server = new Server(loop as never, sockets, protocolFactory, ssl, backlog);
-  if (options.startServing !== false) {
-    server._startServing();
-    // A turn, so that listening has begun when the caller goes on.
-    yield* sleep(0);
-  }
+  if (options.startServing !== false) yield* beginServing(server, sockets);
+  if (loop.getDebug()) logger.info(`${server.toString()} is serving`);
   return server;
 }
-coroutine(createServer);
+const createServerCall: typeof createServer = coroutine(createServer) as never;
 
 function* bindAll(
   loop: NetworkLoop,
@@ -91,9 +93,16 @@ function* bindAll(
 ): Coroutine<SocketLike[]> {
   const { family = 0, flags = AI_PASSIVE } = options;
   const infos = new Map<string, AddrInfo>();
-  for (const host of hosts) {
-    const found = yield* loop._createServerGetaddrinfo(host, port, family, flags);
-    if (found.length === 0) throw new OSError(`getaddrinfo(${String(host)}) returned empty list`);
+  // Side by side: lookups may take long.
+  const hook = '_createServerGetaddrinfo';
+  const lookups = hosts.map((host) =>
+    coroutineOf(loop as never, hook, 'servers', () =>
+      loop._createServerGetaddrinfo(host, port, family, flags),
+    ),
+  );
+  for (const [index, found] of (yield* gather(lookups)).entries()) {
+    checkInfos(hook, found);
+    if (found.length === 0) throw new OSError(`getaddrinfo(${String(hosts[index])}) returned empty list`);
     for (const info of found) infos.set(JSON.stringify(info), info);
   }
   const sockets: SocketLike[] = [];
@@ -119,15 +128,18 @@ function bindOne(loop: NetworkLoop, info: AddrInfo, options: CreateServerOptions
   const [family, type, proto, , address] = info;
   let sock: SocketLike;
   try {
-    sock = loop._makeSocket(family, type, proto);
+    sock = socketOf(loop as never, family, type, proto);
   } catch (error) {
+    if (!(error instanceof OSError)) throw error;
     // A family that the system was built without.
-    if (error instanceof OSError) return null;
-    throw error;
+    if (loop.getDebug())
+      logger.warning(`createServer() failed to make a socket (${family}, ${type}, ${proto})`, error);
+    return null;
   }
   try {
     if (options.reuseAddress !== false) sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
-    if (options.reusePort === true) sock.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
+    // Other families refuse it.
+    if (options.reusePort === true && (family === AF_INET || family === AF_INET6)) _setReuseport(sock);
     if (options.keepAlive === true) sock.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1);
     // Each family has its own socket: '::' must not take IPv4's port as well.
     if (family === AF_INET6) sock.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1);
@@ -136,10 +148,11 @@ function bindOne(loop: NetworkLoop, info: AddrInfo, options: CreateServerOptions
   } catch (error) {
     sock.close();
     if (!(error instanceof OSError)) throw error;
-    if (error.code === 'EADDRNOTAVAIL') return null;
-    throw new OSError(
-      `[Errno ${error.errno}] error while attempting to bind on address ${String(address)}: ${error.message}`,
-      { errno: error.errno, code: error.code, syscall: 'bind', cause: error },
-    );
+    const failure = bindFailure(error, address);
+    if (error.code !== 'EADDRNOTAVAIL') throw failure;
+    if (loop.getDebug()) logger.warning(failure.message);
+    return null;
   }
 }
+
+export { createServerCall as createServer };

@@ -1,7 +1,7 @@
 import { type Coroutine, closeCoroutine, coroutine, isCoroutine, setCoroutineSpawner } from './coroutine.ts';
 import { RuntimeError, ValueError } from './exceptions.ts';
-import type { Future } from './future.ts';
-import { type FutureLike, _getLoop, isfuture } from './future-like.ts';
+import { type Future, promiseOf } from './future.ts';
+import { type FutureLike, _getLoop, isFuture } from './future-like.ts';
 import type { Loop } from './loop.ts';
 import { getEventLoop, getRunningLoop } from './running-loop.ts';
 import { Task, type TaskOptions } from './task.ts';
@@ -10,7 +10,7 @@ import { Task, type TaskOptions } from './task.ts';
 // oxlint-disable-next-line typescript/no-explicit-any -- see Coroutine
 export type Awaitable<T = unknown> = Coroutine<T> | FutureLike<T> | Iterable<any, T, any>;
 
-const wrap = coroutine(function* <T>(awaitable: Iterable<never, T>): Coroutine<T> {
+const wrap = coroutine(function* wrap<T>(awaitable: Iterable<never, T>): Coroutine<T> {
   return yield* awaitable;
 });
 
@@ -25,7 +25,7 @@ export function ensureFuture<T>(
   awaitable: Awaitable<T>,
   options: { readonly loop?: Loop | null } = {},
 ): Future<T> {
-  if (isfuture(awaitable)) {
+  if (isFuture(awaitable)) {
     if (options.loop !== undefined && options.loop !== null && options.loop !== _getLoop(awaitable)) {
       throw new ValueError(
         'The future belongs to a different loop than the one specified as the loop argument',
@@ -33,22 +33,8 @@ export function ensureFuture<T>(
     }
     return awaitable as unknown as Future<T>;
   }
-  let coro: Coroutine<T>;
-  let isOurs = false;
-  if (isCoroutine(awaitable)) coro = awaitable as Coroutine<T>;
-  else if (
-    typeof (awaitable as Iterable<unknown> | null)?.[Symbol.iterator] === 'function' &&
-    typeof awaitable === 'object'
-  ) {
-    coro = wrap(awaitable as Iterable<never, T>);
-    isOurs = true;
-  } else {
-    const hint =
-      typeof (awaitable as { then?: unknown } | null)?.then === 'function'
-        ? ': bring a promise in with fromPromise()'
-        : '';
-    throw new TypeError(`awaitable: a future, a coroutine or an awaitable is required${hint}`);
-  }
+  const isOurs = !isCoroutine(awaitable);
+  const coro = isOurs ? wrapAwaitable(awaitable) : (awaitable as Coroutine<T>);
   const loop = options.loop ?? getEventLoop();
   try {
     return loop.createTask(coro) as Future<T>;
@@ -57,6 +43,35 @@ export function ensureFuture<T>(
     if (error instanceof RuntimeError && !isOurs) closeCoroutine(coro);
     throw error;
   }
+}
+
+/** A coroutine of anything that can be awaited. @throws TypeError when it cannot */
+export function toCoroutine<T>(awaitable: Awaitable<T>): Coroutine<T> {
+  return isCoroutine(awaitable) ? (awaitable as Coroutine<T>) : wrapAwaitable(awaitable);
+}
+
+function wrapAwaitable<T>(awaitable: Awaitable<T>): Coroutine<T> {
+  checkAwaitable(awaitable);
+  return wrap(awaitable as Iterable<never, T>);
+}
+
+/**
+ * Refuses what cannot be awaited. An array is no awaitable, though it can be iterated.
+ *
+ * @throws TypeError that says what may have been meant
+ */
+export function checkAwaitable(value: unknown): asserts value is Awaitable {
+  const isObject = typeof value === 'object' && value !== null;
+  if (isObject && Symbol.iterator in value && !Array.isArray(value)) return;
+  if (isFuture(value)) return;
+  throw new TypeError(`awaitable: a future, a coroutine or an awaitable is required${hintFor(value)}`);
+}
+
+function hintFor(value: unknown): string {
+  if (Array.isArray(value)) return ': wait for several with gather()';
+  if (typeof value === 'function') return ': call the function';
+  const then = (value as { then?: unknown } | null)?.then;
+  return typeof then === 'function' ? ': bring a promise in with fromPromise()' : '';
 }
 
 /**
@@ -68,4 +83,5 @@ export function createTask<T>(coro: Coroutine<T>, options?: TaskOptions): Task<T
   return getRunningLoop().createTask(coro, options) as Task<T>;
 }
 
-setCoroutineSpawner((coro) => createTask(coro));
+// Whatever makes the loop's tasks need not make promises of them.
+setCoroutineSpawner((coro) => promiseOf(createTask(coro)));

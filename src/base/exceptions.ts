@@ -106,6 +106,12 @@ export class NotImplementedError extends RuntimeError {}
 /** An operation does not fit the state of a future. asyncio: `InvalidStateError`. */
 export class InvalidStateError extends Exception {}
 
+/** Something that must hold does not. Python: `AssertionError`. */
+export class AssertionError extends Exception {}
+
+/** The input ended too early. Python: `EOFError`. */
+export class EOFError extends Exception {}
+
 /** `getNowait` found nothing. asyncio: `QueueEmpty`. */
 export class QueueEmpty extends Exception {}
 
@@ -121,7 +127,10 @@ export class BrokenBarrierError extends RuntimeError {}
 /** `sendfile` can not be done for this transport or file. asyncio: `SendfileNotAvailableError`. */
 export class SendfileNotAvailableError extends RuntimeError {}
 
-/** End of iteration. Python: `StopAsyncIteration`, `StopIteration`. */
+/** End of an iteration by `anext`. Python: `StopAsyncIteration`. */
+export class StopAsyncIteration extends Exception {}
+
+/** End of an iteration, with a value. Python: `StopIteration`. */
 export class StopIteration extends Exception {
   readonly value: unknown;
 
@@ -137,7 +146,7 @@ export class StopIteration extends Exception {
  * @param partial the bytes that came
  * @param expected the number asked for, null if it was not known
  */
-export class IncompleteReadError extends Exception {
+export class IncompleteReadError extends EOFError {
   readonly partial: Uint8Array;
   readonly expected: number | null;
 
@@ -162,35 +171,55 @@ export class LimitOverrunError extends Exception {
   }
 }
 
+/** Which errors {@link BaseExceptionGroup.split} takes: a class, several, or a function that tells. */
+export type ErrorMatch = ((error: unknown) => boolean) | ErrorClass | readonly ErrorClass[];
+
+type ErrorClass = abstract new (...args: never[]) => Error;
+
 /**
  * Several errors as one. Python: `BaseExceptionGroup`.
  *
- * Made with errors that are all exceptions it is an {@link ExceptionGroup}, as in Python.
+ * Made with errors that are all exceptions it is an {@link ExceptionGroup}, as in Python. The members may be anything
+ * that can be thrown.
+ *
+ * @throws TypeError when the arguments are no string and no array; ValueError for an empty array
  */
 export class BaseExceptionGroup extends Error {
   declare code: string;
   declare context?: unknown;
   readonly exceptions: readonly unknown[];
+  readonly #text: string;
 
   constructor(message: string, exceptions: readonly unknown[]) {
+    if (typeof message !== 'string') throw new TypeError('message: must be a string');
     if (!Array.isArray(exceptions)) throw new TypeError('exceptions: must be an array');
     if (exceptions.length === 0) throw new ValueError('exceptions: must not be empty');
     super(`${message} (${exceptions.length} sub-exception${exceptions.length === 1 ? '' : 's'})`);
-    this.exceptions = exceptions;
+    this.#text = message;
+    this.exceptions = [...exceptions];
     if (new.target === BaseExceptionGroup && exceptions.every((e) => isException(e))) {
       Object.setPrototypeOf(this, ExceptionGroup.prototype);
     }
   }
 
-  /** The group of those members that `matches` accepts, null if there is none. */
-  subgroup(matches: (error: unknown) => boolean): BaseExceptionGroup | null {
-    return this.split(matches)[0];
+  /**
+   * The group of what `match` takes, null if there is nothing. See {@link split}.
+   *
+   * @throws TypeError when `match` is neither a function nor classes of errors
+   */
+  subgroup(match: ErrorMatch): BaseExceptionGroup | null {
+    return this.split(match)[0];
   }
 
-  /** Two groups: of the members that `matches` accepts, and of the others. */
-  split(
-    matches: (error: unknown) => boolean,
-  ): [matching: BaseExceptionGroup | null, rest: BaseExceptionGroup | null] {
+  /**
+   * Two groups: of what `match` takes, and of the rest; null for nothing. Groups inside keep their shape. A group
+   * that matches itself is taken as a whole.
+   *
+   * @throws TypeError when `match` is neither a function nor classes of errors
+   */
+  split(match: ErrorMatch): [matching: BaseExceptionGroup | null, rest: BaseExceptionGroup | null] {
+    const matches = matcherOf(match);
+    if (matches(this)) return [this, null];
     const yes: unknown[] = [];
     const no: unknown[] = [];
     for (const error of this.exceptions) {
@@ -200,12 +229,34 @@ export class BaseExceptionGroup extends Error {
         if (rest !== null) no.push(rest);
       } else (matches(error) ? yes : no).push(error);
     }
-    const text = this.message.replace(/ \(\d+ sub-exceptions?\)$/, '');
-    return [
-      yes.length > 0 ? new BaseExceptionGroup(text, yes) : null,
-      no.length > 0 ? new BaseExceptionGroup(text, no) : null,
-    ];
+    return [this.#part(yes), this.#part(no)];
   }
+
+  /** Makes a group of some of the members. A subclass overrides it to have parts of its own kind. */
+  derive(exceptions: readonly unknown[]): BaseExceptionGroup {
+    return new BaseExceptionGroup(this.#text, exceptions);
+  }
+
+  #part(exceptions: readonly unknown[]): BaseExceptionGroup | null {
+    if (exceptions.length === 0) return null;
+    const part = this.derive(exceptions);
+    if ('cause' in this) part.cause = this.cause;
+    if ('context' in this) part.context = this.context;
+    return part;
+  }
+}
+
+function matcherOf(match: ErrorMatch): (error: unknown) => boolean {
+  if (Array.isArray(match) && match.every(isErrorClass)) {
+    return (error) => match.some((errorClass) => error instanceof errorClass);
+  }
+  if (isErrorClass(match)) return (error) => error instanceof match;
+  if (typeof match === 'function') return match as (error: unknown) => boolean;
+  throw new TypeError('match: must be a function, a class of errors or an array of such classes');
+}
+
+function isErrorClass(value: unknown): value is ErrorClass {
+  return value === Error || (typeof value === 'function' && value.prototype instanceof Error);
 }
 
 /** Several exceptions as one. Python: `ExceptionGroup`. */
@@ -229,21 +280,30 @@ brandError(ValueError, 'ValueError', 'ERR_MIOLO_VALUE');
 brandError(LookupError, 'LookupError', 'ERR_MIOLO_LOOKUP');
 brandError(NotImplementedError, 'NotImplementedError', 'ERR_MIOLO_NOT_IMPLEMENTED');
 brandError(InvalidStateError, 'InvalidStateError', 'ERR_MIOLO_INVALID_STATE');
+brandError(AssertionError, 'AssertionError', 'ERR_MIOLO_ASSERTION');
+brandError(EOFError, 'EOFError', 'ERR_MIOLO_EOF');
 brandError(QueueEmpty, 'QueueEmpty', 'ERR_MIOLO_QUEUE_EMPTY');
 brandError(QueueFull, 'QueueFull', 'ERR_MIOLO_QUEUE_FULL');
 brandError(QueueShutDown, 'QueueShutDown', 'ERR_MIOLO_QUEUE_SHUT_DOWN');
 brandError(BrokenBarrierError, 'BrokenBarrierError', 'ERR_MIOLO_BROKEN_BARRIER');
 brandError(SendfileNotAvailableError, 'SendfileNotAvailableError', 'ERR_MIOLO_SENDFILE_NOT_AVAILABLE');
+brandError(StopAsyncIteration, 'StopAsyncIteration', 'ERR_MIOLO_STOP_ASYNC_ITERATION');
 brandError(StopIteration, 'StopIteration', 'ERR_MIOLO_STOP_ITERATION');
 brandError(IncompleteReadError, 'IncompleteReadError', 'ERR_MIOLO_INCOMPLETE_READ');
 brandError(LimitOverrunError, 'LimitOverrunError', 'ERR_MIOLO_LIMIT_OVERRUN');
 brandError(BaseExceptionGroup, 'BaseExceptionGroup', 'ERR_MIOLO_BASE_EXCEPTION_GROUP');
 brandError(ExceptionGroup, 'ExceptionGroup', 'ERR_MIOLO_EXCEPTION_GROUP');
 
+// A class has one parent here: that a group of exceptions is one, and that any other group is none, the brands say.
+Object.defineProperty(BaseExceptionGroup.prototype, Symbol.for('miolo.error.BaseException'), { value: true });
+Object.defineProperties(ExceptionGroup.prototype, {
+  [Symbol.for('miolo.error.BaseException')]: { value: false },
+  [Symbol.for('miolo.error.Exception')]: { value: true },
+});
+
 /** Whether Python's `except Exception` would catch `error`. Anything thrown that is not ours counts as one. */
 export function isException(error: unknown): boolean {
-  if (error instanceof BaseException) return false;
-  return !(error instanceof BaseExceptionGroup) || error instanceof ExceptionGroup;
+  return !(error instanceof BaseException);
 }
 
 /** Whether `error` ends the run: `SystemExit` or `KeyboardInterrupt`. */

@@ -27,7 +27,7 @@ export interface FutureLike<T = unknown> extends Iterable<Yieldable, T> {
 }
 
 /** Whether `value` is a future of any make. asyncio: `isfuture`. */
-export function isfuture(value: unknown): value is FutureLike {
+export function isFuture(value: unknown): value is FutureLike {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
   const mark = (value as { _asyncioFutureBlocking?: unknown })._asyncioFutureBlocking;
   return mark !== undefined && mark !== null;

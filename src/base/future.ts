@@ -1,11 +1,12 @@
-import type { Awaiter } from './awaited-by.ts';
+import { type Awaiter, awaitersOf } from './awaited-by.ts';
 import type { Context } from './contextvars.ts';
 import { copyContext } from './contextvars.ts';
-import { CancelledError, InvalidStateError, RuntimeError, StopIteration } from './exceptions.ts';
-import type { FutureLike, Yieldable } from './future-like.ts';
-import { creationStack } from './handle.ts';
+import { CancelledError, InvalidStateError, RuntimeError, StopIteration, ValueError } from './exceptions.ts';
+import { type FutureLike, type Yieldable, _getLoop } from './future-like.ts';
+import { type Callback, creationStack, formatCallback } from './handle.ts';
 import type { Loop } from './loop.ts';
 import { getEventLoop } from './running-loop.ts';
+import { noteSuspension } from './suspension.ts';
 import { noteUnretrieved, forgetUnretrieved } from './unretrieved.ts';
 
 /** Where a future stands. */
@@ -16,9 +17,14 @@ const CANCELLED = 'CANCELLED';
 const FINISHED = 'FINISHED';
 
 /** A done callback with its context; it is also what `callSoon` gets as options. */
-interface DoneCallback {
-  readonly callback: (future: never) => unknown;
+export class DoneCallback {
+  callback: (future: never) => unknown;
   readonly context: Context;
+
+  constructor(callback: (future: never) => unknown, context: Context) {
+    this.callback = callback;
+    this.context = context;
+  }
 }
 
 /** Loops count the promises that wait for their futures: a tick must not hold them up. */
@@ -26,23 +32,23 @@ interface PromiseCounter {
   _promiseWaiters?: number;
 }
 
-/**
- * One wait for a pending future: yields the future once, then gives its outcome.
- */
+/** One wait for a future: yields it once while it is pending, then gives its outcome. */
 class FutureIterator<T> implements Iterator<Yieldable, T> {
-  readonly #future: Future<T>;
-  #yielded = false;
+  readonly _future: Future<T>;
+  _yielded: boolean;
 
   constructor(future: Future<T>) {
-    this.#future = future;
+    this._future = future;
+    this._yielded = false;
   }
 
   next(): IteratorResult<Yieldable, T> {
-    const future = this.#future;
+    const future = this._future;
     if (future._state === PENDING) {
-      if (this.#yielded) throw new RuntimeError("await wasn't used with future");
-      this.#yielded = true;
+      if (this._yielded) throw new RuntimeError("await wasn't used with future");
+      this._yielded = true;
       future._asyncioFutureBlocking = true;
+      if (future._loop._debug) noteSuspension(future._loop, future as FutureLike);
       return { value: future as FutureLike, done: false };
     }
     return { value: future.result(), done: true };
@@ -71,30 +77,41 @@ class FutureIterator<T> implements Iterator<Yieldable, T> {
  * ```
  */
 export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
+  // Declared here and set in the constructor: a million futures have one shape, and cost what they hold.
+
   /** Set while a coroutine yields the future to its task; its presence marks futures of any make. */
-  _asyncioFutureBlocking = false;
-  _state: FutureState = PENDING;
-  readonly _loop: Loop;
-  _result: T | undefined = undefined;
-  _exception: unknown = null;
-  /** Null, one callback, or several. */
-  _callbacks: DoneCallback[] | null = null;
-  _cancelMessage: unknown = null;
+  declare _asyncioFutureBlocking: boolean;
+  declare _state: FutureState;
+  declare readonly _loop: Loop;
+  declare _result: T | undefined;
+  declare _exception: unknown;
+  /** What is to be called when the future is done: nothing, one, or several. */
+  declare _waiting: DoneCallback | DoneCallback[] | null;
+  declare _cancelMessage: unknown;
   /** The error with which a task ended as cancelled; handed out once. */
-  _cancelledExc: CancelledError | null = null;
+  declare _cancelledExc: CancelledError | null;
   /** Whether an error is to be reported if nobody retrieves it. */
-  _logTraceback = false;
-  _awaitedBy: Awaiter = null;
-  _sourceTraceback: string[] | null = null;
+  declare _unretrieved: boolean;
+  declare _awaitedBy: Awaiter;
+  declare _sourceTraceback: string[] | null;
 
   /**
    * @param options.loop the loop that runs the callbacks; default: the current one
    * @throws RuntimeError when no loop is given and none is current
    */
-  constructor(options: { readonly loop?: Loop | null } = {}) {
-    const loop = options.loop ?? getEventLoop();
+  constructor(options?: { readonly loop?: Loop | null }) {
+    const loop = options?.loop ?? getEventLoop();
+    this._asyncioFutureBlocking = false;
+    this._state = PENDING;
     this._loop = loop;
-    if (loop._debug) this._sourceTraceback = creationStack(2);
+    this._result = undefined;
+    this._exception = null;
+    this._waiting = null;
+    this._cancelMessage = null;
+    this._cancelledExc = null;
+    this._unretrieved = false;
+    this._awaitedBy = null;
+    this._sourceTraceback = loop._debug ? creationStack() : null;
   }
 
   /** The loop of the future. */
@@ -118,7 +135,7 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
    */
   result(): T {
     if (this._state === FINISHED) {
-      if (this._logTraceback) this._retrieved();
+      if (this._unretrieved) this._retrieved();
       if (this._exception !== null) throw this._exception;
       return this._result as T;
     }
@@ -134,7 +151,7 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
   exception(): unknown {
     if (this._state === CANCELLED) throw this._makeCancelledError();
     if (this._state === PENDING) throw new InvalidStateError('Exception is not set.');
-    if (this._logTraceback) this._retrieved();
+    if (this._unretrieved) this._retrieved();
     return this._exception;
   }
 
@@ -145,16 +162,18 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
    * @returns false when the future is done already (its error then counts as retrieved)
    */
   cancel(msg?: unknown): boolean {
-    if (this._logTraceback) this._retrieved();
+    if (this._unretrieved) this._retrieved();
     if (this._state !== PENDING) return false;
     this._state = CANCELLED;
     this._cancelMessage = msg ?? null;
-    this.#scheduleCallbacks();
+    if (this._waiting !== null) this._scheduleCallbacks();
     return true;
   }
 
   /** @throws InvalidStateError when the future is done */
-  setResult(...[result]: T extends undefined | void ? [result?: T] : [result: T]): void {
+  setResult(...args: T extends undefined | void ? [result?: T] : [result: T]): void;
+  // Without the rest parameter of its type: that would make an array.
+  setResult(result?: unknown): void {
     this._finish(result as T);
   }
 
@@ -163,7 +182,7 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
     if (this._state !== PENDING) throw new InvalidStateError(`invalid state: ${this.toString()}`);
     this._result = result;
     this._state = FINISHED;
-    this.#scheduleCallbacks();
+    if (this._waiting !== null) this._scheduleCallbacks();
   }
 
   /**
@@ -174,7 +193,7 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
     if (this._state !== PENDING) throw new InvalidStateError(`invalid state: ${this.toString()}`);
     let value = error;
     if (typeof value === 'function') value = new (value as new () => unknown)();
-    if (!(value instanceof Error)) throw new TypeError('error: must be an Error or a class of errors');
+    if (!isError(value)) throw new TypeError('error: must be an Error or a class of errors');
     this._fail(value);
   }
 
@@ -193,8 +212,8 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
     // Undefined and null can be thrown as well; a stored error is told from none by not being null.
     this._exception = error ?? new RuntimeError(`the coroutine threw ${String(error)}`);
     this._state = FINISHED;
-    this.#scheduleCallbacks();
-    this._logTraceback = true;
+    if (this._waiting !== null) this._scheduleCallbacks();
+    this._unretrieved = true;
     noteUnretrieved(this);
   }
 
@@ -207,23 +226,54 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
     callback: (future: never) => unknown,
     options?: { readonly context?: Context | null },
   ): void {
-    const context = options?.context ?? copyContext();
-    if (this._state !== PENDING) {
-      this._loop.callSoon(callback, [this], { context });
-      return;
-    }
-    const entry: DoneCallback = { callback, context };
-    if (this._callbacks === null) this._callbacks = [entry];
-    else this._callbacks.push(entry);
+    // A task passes the same entry at each of its waits.
+    const entry =
+      options instanceof DoneCallback && options.callback === callback
+        ? options
+        : new DoneCallback(callback, options?.context ?? copyContext());
+    if (this._state !== PENDING) this._loop.callSoon(callback as Callback, [this], entry);
+    else if (this._waiting === null) this._waiting = entry;
+    else if (this._waiting instanceof DoneCallback) this._waiting = [this._waiting, entry];
+    else this._waiting.push(entry);
   }
 
   /** Removes all callbacks equal to `callback` and returns their number. Those queued already still run. */
   removeDoneCallback(callback: (future: never) => unknown): number {
-    const callbacks = this._callbacks;
-    if (callbacks === null) return 0;
-    const left = callbacks.filter((entry) => entry.callback !== callback);
-    this._callbacks = left.length === 0 ? null : left;
-    return callbacks.length - left.length;
+    const waiting = this._waiting;
+    if (waiting === null) return 0;
+    if (waiting instanceof DoneCallback) {
+      if (waiting.callback !== callback) return 0;
+      this._waiting = null;
+      return 1;
+    }
+    const left = waiting.filter((entry) => entry.callback !== callback);
+    this._waiting = left.length === 0 ? null : left;
+    return waiting.length - left.length;
+  }
+
+  /** The callbacks that are to be called, with their contexts; null if there are none. For inspection. */
+  get _callbacks(): [callback: (future: never) => unknown, context: Context][] | null {
+    const waiting = this._waiting;
+    if (waiting === null) return null;
+    const entries = waiting instanceof DoneCallback ? [waiting] : waiting;
+    return entries.map(({ callback, context }) => [callback, context]);
+  }
+
+  /** Who awaits the future; null if nobody does. For inspection. */
+  get _asyncioAwaitedBy(): ReadonlySet<FutureLike> | null {
+    const awaiters = awaitersOf(this);
+    return awaiters.length === 0 ? null : new Set(awaiters);
+  }
+
+  /** Whether an error is to be reported if nobody retrieves it. Can be switched off, not on. */
+  get _logTraceback(): boolean {
+    return this._unretrieved;
+  }
+
+  /** @throws ValueError for true */
+  set _logTraceback(value: boolean) {
+    if (value) throw new ValueError('_logTraceback can only be set to false');
+    if (this._unretrieved) this._retrieved();
   }
 
   [Symbol.iterator](): Iterator<Yieldable, T> {
@@ -236,27 +286,7 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    const promise = new Promise<T>((resolve, reject) => {
-      const settle = (): void => {
-        try {
-          resolve(this.result());
-        } catch (error) {
-          // Whatever it failed with is what the promise rejects with.
-          reject(error);
-        }
-      };
-      if (this._state !== PENDING) {
-        settle();
-        return;
-      }
-      const counter = this._loop as PromiseCounter;
-      counter._promiseWaiters = (counter._promiseWaiters ?? 0) + 1;
-      this.addDoneCallback(() => {
-        counter._promiseWaiters = (counter._promiseWaiters ?? 1) - 1;
-        settle();
-      });
-    });
-    return promise.then(onFulfilled, onRejected);
+    return promiseOf<T>(this).then(onFulfilled, onRejected);
   }
 
   /** The error of a cancelled future: a task's own once, later ones without message, as asyncio has it. */
@@ -266,34 +296,104 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
       this._cancelledExc = null;
       return own;
     }
-    return new CancelledError(this._cancelMessage);
+    return this._loop._debug
+      ? new CancelledError(this._cancelMessage)
+      : stacklessCancelledError(this._cancelMessage);
   }
 
   _retrieved(): void {
-    this._logTraceback = false;
+    this._unretrieved = false;
     forgetUnretrieved(this);
   }
 
-  #scheduleCallbacks(): void {
-    const callbacks = this._callbacks;
-    if (callbacks === null) return;
-    this._callbacks = null;
-    for (const entry of callbacks) this._loop.callSoon(entry.callback, [this], entry);
+  _scheduleCallbacks(): void {
+    const waiting = this._waiting!;
+    this._waiting = null;
+    if (waiting instanceof DoneCallback) this._loop.callSoon(waiting.callback as Callback, [this], waiting);
+    else for (const entry of waiting) this._loop.callSoon(entry.callback as Callback, [this], entry);
   }
 
-  _stateText(): string {
-    if (this._state === PENDING) return 'pending';
-    if (this._state === CANCELLED) return 'cancelled';
-    if (this._exception !== null) return `finished exception=${String(this._exception)}`;
-    return 'finished';
+  /** The parts of {@link toString}, for subclasses. asyncio: `_repr_info`. */
+  _reprInfo(): string[] {
+    const info = [this._state.toLowerCase()];
+    if (this._state === FINISHED) {
+      info.push(
+        this._exception === null
+          ? `result=${describeValue(this._result)}`
+          : `exception=${String(this._exception)}`,
+      );
+    }
+    const callbacks = this._callbacks;
+    if (callbacks !== null) {
+      const names = callbacks.map(([callback]) => formatCallback(callback));
+      const shown = names.length <= 2 ? names : [names[0], `<${names.length - 2} more>`, names.at(-1)];
+      info.push(`cb=[${shown.join(', ')}]`);
+    }
+    if (this._sourceTraceback !== null) info.push(`created ${this._sourceTraceback[0] ?? ''}`);
+    return info;
   }
 
   toString(): string {
-    return `<${this.constructor.name} ${this._stateText()}>`;
+    return `<${[this.constructor.name, ...this._reprInfo()].join(' ')}>`;
   }
 }
 
+/** A promise with the outcome of a future of any make. */
+export function promiseOf<T>(future: FutureLike<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const settle = (): void => {
+      try {
+        resolve(future.result());
+      } catch (error) {
+        // Whatever it failed with is what the promise rejects with.
+        reject(error);
+      }
+    };
+    if (future.done()) {
+      settle();
+      return;
+    }
+    const counter = _getLoop(future) as PromiseCounter;
+    counter._promiseWaiters = (counter._promiseWaiters ?? 0) + 1;
+    future.addDoneCallback(() => {
+      counter._promiseWaiters = (counter._promiseWaiters ?? 1) - 1;
+      settle();
+    });
+  });
+}
+
+/** One without a stack, which would cost ten times the rest, and would only say how the loop came to cancel. */
+function stacklessCancelledError(message: unknown): CancelledError {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return new CancelledError(message);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+/** Whether `value` is an error, of whatever realm. */
+function isError(value: unknown): boolean {
+  return value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';
+}
+
+/** A result as text: its content only if it is a plain value, so that no cycle can be followed. */
+function describeValue(value: unknown): string {
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
+  if (typeof value === 'function') return formatCallback(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `[${value.constructor?.name ?? 'object'}]`;
+}
+
 /** Completes `future` with `result` unless it is done. asyncio: `_set_result_unless_cancelled`. */
-export function setResultUnlessCancelled<T>(future: Future<T>, result: T): void {
-  if (!future.cancelled()) future._finish(result);
+export function _setResultUnlessCancelled<T>(future: Future<T>, result: T): void {
+  if (!future.cancelled()) (future as Future).setResult(result);
+}
+
+/** Completes what a loop's `createFuture` made with whatever was thrown; futures of other makes take errors only. */
+export function failFuture(future: Future<never> | Future, error: unknown): void {
+  if (typeof (future as Partial<Future>)._fail === 'function') future._fail(error);
+  else future.setException(error);
 }

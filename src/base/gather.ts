@@ -2,7 +2,7 @@ import { futureAddToAwaitedBy, futureDiscardFromAwaitedBy } from './awaited-by.t
 import { type Awaitable, ensureFuture } from './ensure-future.ts';
 import { CancelledError } from './exceptions.ts';
 import { Future } from './future.ts';
-import { _getLoop } from './future-like.ts';
+import { type FutureLike, _getLoop } from './future-like.ts';
 import { currentTask } from './lifetime.ts';
 import type { Loop } from './loop.ts';
 import { _getRunningLoop, getEventLoop } from './running-loop.ts';
@@ -12,8 +12,17 @@ export type Results<T extends readonly unknown[]> = {
   -readonly [K in keyof T]: T[K] extends Awaitable<infer R> ? R : never;
 };
 
-/** The future that {@link gather} returns: cancelling it cancels the children. */
-class GatheringFuture<T> extends Future<T> {
+/**
+ * What they give with `returnExceptions`: the result, or the error in its place.
+ *
+ * JavaScript can throw what is no Error. That would stand there too; the type leaves it out, or it would tell nothing.
+ */
+export type ResultsOrErrors<T extends readonly unknown[]> = {
+  -readonly [K in keyof T]: T[K] extends Awaitable<infer R> ? R | Error : never;
+};
+
+/** The future that {@link gather} returns: cancelling it cancels the children. asyncio: `_GatheringFuture`. */
+export class _GatheringFuture<T> extends Future<T> {
   readonly #children: readonly Future<unknown>[];
   _cancelRequested = false;
 
@@ -32,6 +41,31 @@ class GatheringFuture<T> extends Future<T> {
   }
 }
 
+/** What futures of ours know about their cancellation, and others need not. */
+interface Cancelled extends FutureLike {
+  _makeCancelledError?(): CancelledError;
+  readonly _cancelMessage?: unknown;
+}
+
+/** The error of a child that was cancelled, or survived it. */
+function cancellationOf(child: Cancelled): CancelledError {
+  if (typeof child._makeCancelledError === 'function') return child._makeCancelledError();
+  if (child.cancelled()) {
+    try {
+      child.result();
+    } catch (error) {
+      if (error instanceof CancelledError) return error;
+      throw error;
+    }
+  }
+  return new CancelledError();
+}
+
+/** What a cancelled child was cancelled with. The error of a task, which is handed out once, stays there. */
+function messageOf(child: Cancelled): unknown {
+  return child._cancelMessage === undefined ? cancellationOf(child).args[0] : child._cancelMessage;
+}
+
 /** Keyword arguments of {@link gather}. */
 export interface GatherOptions {
   /** Whether errors take their place among the results, in place of ending the wait. */
@@ -43,7 +77,7 @@ export interface GatherOptions {
  *
  * The first error is the outcome; the others go on. Cancelling the future cancels every child that is not done.
  *
- * @throws ValueError when the futures are of different loops
+ * @throws TypeError for one awaitable in place of an array; ValueError when the futures are of different loops
  *
  * @example
  * ```ts
@@ -52,19 +86,28 @@ export interface GatherOptions {
  */
 export function gather<const T extends readonly Awaitable[]>(
   awaitables: T,
+  options?: GatherOptions & { readonly returnExceptions?: false; readonly loop?: Loop },
+): Future<Results<T>>;
+export function gather<const T extends readonly Awaitable[]>(
+  awaitables: T,
+  options: GatherOptions & { readonly loop?: Loop },
+): Future<ResultsOrErrors<T>>;
+export function gather(
+  awaitables: readonly Awaitable[],
   options: GatherOptions & { readonly loop?: Loop } = {},
-): Future<Results<T>> {
+): Future<unknown> {
+  if (!Array.isArray(awaitables)) throw new TypeError('awaitables: an array of awaitables is expected');
   const returnExceptions = options.returnExceptions === true;
   if (awaitables.length === 0) {
     const empty = (options.loop ?? getEventLoop()).createFuture<unknown[]>();
-    empty._finish([]);
-    return empty as unknown as Future<Results<T>>;
+    empty.setResult([]);
+    return empty;
   }
 
   const seen = new Map<unknown, Future<unknown>>();
   const children: Future<unknown>[] = [];
   let loop: Loop | undefined = options.loop;
-  let outer: GatheringFuture<unknown[]> | null = null;
+  let outer: _GatheringFuture<unknown[]> | null = null;
   let finished = 0;
   const early: Future<unknown>[] = [];
   const running = _getRunningLoop();
@@ -80,7 +123,7 @@ export function gather<const T extends readonly Awaitable[]>(
     }
     if (!returnExceptions) {
       if (future.cancelled()) {
-        outer._fail(future._makeCancelledError());
+        outer._fail(cancellationOf(future));
         return;
       }
       const error = future.exception();
@@ -92,11 +135,10 @@ export function gather<const T extends readonly Awaitable[]>(
     if (finished < seen.size) return;
     const results = children.map((child) => {
       // As a plain value: it is no error that ends anything.
-      if (child.cancelled())
-        return new CancelledError(child._cancelMessage === null ? '' : child._cancelMessage);
+      if (child.cancelled()) return new CancelledError(messageOf(child) ?? '');
       return child.exception() ?? child.result();
     });
-    if (outer._cancelRequested) outer._fail(children.at(-1)!._makeCancelledError());
+    if (outer._cancelRequested) outer._fail(cancellationOf(children.at(-1)!));
     else outer._finish(results);
   };
 
@@ -106,7 +148,7 @@ export function gather<const T extends readonly Awaitable[]>(
       children.push(known);
       continue;
     }
-    const future = ensureFuture(awaitable, { ...(loop === undefined ? {} : { loop }) });
+    const future = ensureFuture(awaitable, loop === undefined ? undefined : { loop });
     loop ??= _getLoop(future);
     // A task that gather made has nobody else to report it.
     if ((future as unknown) !== awaitable)
@@ -119,8 +161,8 @@ export function gather<const T extends readonly Awaitable[]>(
       future.addDoneCallback(onDone);
     }
   }
-  outer = new GatheringFuture<unknown[]>(children, loop!);
+  outer = new _GatheringFuture<unknown[]>(children, loop!);
   // Eager tasks and finished futures count at once.
   for (const future of early) onDone(future);
-  return outer as unknown as Future<Results<T>>;
+  return outer;
 }

@@ -1,4 +1,5 @@
 import { type Context, copyContext } from './contextvars.ts';
+import { DEBUG_STACK_DEPTH } from './debug.ts';
 import { isExit } from './exceptions.ts';
 import type { Loop } from './loop.ts';
 
@@ -8,19 +9,25 @@ export type Callback = (...args: any[]) => unknown;
 
 const NO_ARGS: readonly unknown[] = Object.freeze([]);
 
-/** Lines of a creation stack that debug mode keeps. */
-const DEBUG_STACK_DEPTH = 10;
+/** More frames of ours than ever stand between whoever asks and the handle. */
+const OUR_FRAMES = 10;
 
-/** The stack of the caller, without the innermost `skip` frames of ours. */
-export function creationStack(skip: number): string[] {
+/** How stacks name the folder of this package, with source maps or without; empty in a bundle. */
+let ours: string | null = null;
+
+/** The stack of whoever asked for a handle or a future, innermost frame first, without the frames of ours before it. */
+export function creationStack(): string[] {
   const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = DEBUG_STACK_DEPTH + skip + 1;
+  Error.stackTraceLimit = DEBUG_STACK_DEPTH + OUR_FRAMES;
   const stack = new Error().stack ?? '';
   Error.stackTraceLimit = limit;
-  return stack
-    .split('\n')
-    .slice(skip + 2)
-    .map((line) => line.trim());
+  const lines = stack.split('\n').map((line) => line.trim());
+  if (lines[0]?.startsWith('Error') === true) lines.shift();
+  // The first frame is of this very file.
+  ours ??= /([^\s(@]*)base[\\/]handle\.[jt]s:\d/.exec(lines[0] ?? '')?.[1] ?? '';
+  const folder = ours;
+  const first = folder === '' ? 0 : lines.findIndex((line) => !line.includes(folder));
+  return first < 0 ? [] : lines.slice(first, first + DEBUG_STACK_DEPTH);
 }
 
 /** A short name for a callback, as reports show it. */
@@ -35,13 +42,15 @@ export function formatCallback(callback: unknown): string {
  * Runs in the context given, or in a copy of the one that is current when the handle is made.
  */
 export class Handle {
-  _callback: Callback | null;
-  _args: readonly unknown[];
-  readonly _loop: Loop;
-  _context: Context;
-  _cancelled = false;
+  declare _callback: Callback | null;
+  declare _args: readonly unknown[];
+  declare readonly _loop: Loop;
+  declare readonly _context: Context;
+  declare _cancelled: boolean;
   /** In debug mode: where the handle was made. */
-  _sourceTraceback: string[] | null = null;
+  declare _sourceTraceback: string[] | null;
+  /** In debug mode: what a cancelled handle was. */
+  declare _repr?: string;
 
   constructor(
     callback: Callback,
@@ -53,7 +62,8 @@ export class Handle {
     this._args = args ?? NO_ARGS;
     this._loop = loop;
     this._context = context ?? copyContext();
-    if (loop._debug) this._sourceTraceback = creationStack(2);
+    this._cancelled = false;
+    this._sourceTraceback = loop._debug ? creationStack() : null;
   }
 
   /** The context that the callback runs in. */
@@ -65,6 +75,7 @@ export class Handle {
   cancel(): void {
     if (this._cancelled) return;
     this._cancelled = true;
+    if (this._loop._debug) this._repr = `<${this._reprInfo().join(' ')}>`;
     // Whoever keeps the handle must not keep what the callback needed.
     this._callback = null;
     this._args = NO_ARGS;
@@ -109,10 +120,18 @@ export class Handle {
     }
   }
 
-  toString(): string {
-    const what = this._cancelled ? 'cancelled' : formatCallback(this._callback);
+  /** The parts of {@link toString}, for subclasses. asyncio: `_repr_info`. */
+  _reprInfo(): string[] {
+    const info = [this.constructor.name];
+    if (this._cancelled) info.push('cancelled');
+    if (this._callback !== null) info.push(formatCallback(this._callback));
     const where = this._sourceTraceback?.[0];
-    return `<${this.constructor.name} ${what}${where === undefined ? '' : ` created ${where}`}>`;
+    if (where !== undefined) info.push(`created ${where}`);
+    return info;
+  }
+
+  toString(): string {
+    return this._repr ?? `<${this._reprInfo().join(' ')}>`;
   }
 }
 
@@ -121,10 +140,10 @@ let age = 0;
 
 /** A callback at a time: what `callLater` and `callAt` return. asyncio: `TimerHandle`. */
 export class TimerHandle extends Handle {
-  readonly _when: number;
-  readonly _age: number;
+  declare readonly _when: number;
+  declare readonly _age: number;
   /** Whether the loop has the handle among its timers. */
-  _scheduled = false;
+  declare _scheduled: boolean;
 
   constructor(
     when: number,
@@ -137,6 +156,7 @@ export class TimerHandle extends Handle {
     super(callback, args, loop, context);
     this._when = when;
     this._age = age++;
+    this._scheduled = false;
   }
 
   /** The deadline, in seconds of the loop's clock. */
@@ -144,8 +164,31 @@ export class TimerHandle extends Handle {
     return this._when;
   }
 
+  /** Negative when this one is due before `other`. Python: the comparison operators. */
+  compareTo(other: TimerHandle): number {
+    return this._when - other._when;
+  }
+
+  /** Whether `other` has the same deadline, callback and arguments, and is cancelled or not as this one is. */
+  equals(other: unknown): boolean {
+    return (
+      other instanceof TimerHandle &&
+      this._when === other._when &&
+      this._callback === other._callback &&
+      this._cancelled === other._cancelled &&
+      this._args.length === other._args.length &&
+      this._args.every((arg, i) => arg === other._args[i])
+    );
+  }
+
   override cancel(): void {
     if (!this._cancelled) this._loop._timerHandleCancelled(this);
     super.cancel();
+  }
+
+  override _reprInfo(): string[] {
+    const info = super._reprInfo();
+    info.splice(this._cancelled ? 2 : 1, 0, `when=${this._when}`);
+    return info;
   }
 }

@@ -1,5 +1,6 @@
 import { RuntimeError } from './exceptions.ts';
 import type { BaseEventLoop } from './base-event-loop.ts';
+import { beginRun, endRun } from './hook-checks.ts';
 import type { Host } from './host.ts';
 import { describePending } from './stalled.ts';
 import { _addHosted, _removeHosted, _setRunningLoop, _loopInTurn } from './running-loop.ts';
@@ -49,19 +50,19 @@ export class HostedDrive {
 
   #start(): void {
     const loop = this.#loop;
-    loop._runForeverSetup();
+    beginRun(loop);
     loop._drive = this;
     _addHosted(loop);
     try {
       this.#unwatch = this.#host.stalled?.(() => this.#onStalled()) ?? null;
       loop._selector.notify?.(this);
+      this.#ask();
+      this.#updateHold();
     } catch (error) {
       // The host or the selector cannot: nothing has run yet.
       this.#end();
       throw error;
     }
-    this.#ask();
-    this.#updateHold();
   }
 
   /** Asks the host for a tick, once. For work that was begun outside of a turn. */
@@ -92,29 +93,43 @@ export class HostedDrive {
       return;
     }
     const loop = this.#loop;
-    const end = loop._hostTime() + TICK_BUDGET;
     this.#inTick = true;
     _setRunningLoop(loop);
-    let error: unknown;
-    let failed = false;
+    let failure: { readonly error: unknown } | null = null;
     try {
+      const end = loop._hostTime() + TICK_BUDGET;
       do loop._runOnce();
       while (!loop._stopping && loop._isReady() && !loop._promiseWaiters && loop._hostTime() < end);
-    } catch (thrown) {
+    } catch (error) {
       // An exit, or a loop that cannot go on: the run ends with it.
-      failed = true;
-      error = thrown;
+      failure = { error };
     } finally {
       _setRunningLoop(null);
       this.#inTick = false;
     }
-    if (failed || loop._stopping) {
-      this.#end();
-      if (failed) this.#reject(error);
-      else this.#resolve();
+    if (failure !== null || loop._stopping) {
+      this.#finish(failure);
       return;
     }
-    this.#settle();
+    try {
+      this.#settle();
+    } catch (error) {
+      // A hook that cannot say when the next turn is due: there would be none.
+      this.#finish({ error });
+    }
+  }
+
+  /** Ends the run, and says how. */
+  #finish(failure: { readonly error: unknown } | null): void {
+    try {
+      this.#end();
+    } catch (error) {
+      // A hook that fails at the end must not keep it from being told; what came before tells more.
+      this.#reject(failure === null ? error : failure.error);
+      return;
+    }
+    if (failure === null) this.#resolve();
+    else this.#reject(failure.error);
   }
 
   /** After the turns: sees to it that the next one comes when it is due. */
@@ -163,12 +178,9 @@ export class HostedDrive {
 
   #onStalled(): void {
     if (this.#ended) return;
-    this.#end();
-    this.#reject(
-      new RuntimeError(
-        `the run can never finish: nothing is left to wait for.\n${describePending(this.#loop)}`,
-      ),
-    );
+    const pending = describePending(this.#loop);
+    const error = new RuntimeError(`the run can never finish: nothing is left to wait for.\n${pending}`);
+    this.#finish({ error });
   }
 
   #end(): void {
@@ -184,10 +196,13 @@ export class HostedDrive {
     }
     loop._drive = null;
     _removeHosted(loop);
-    if (!loop.isClosed()) {
-      loop._selector.flush?.();
-      loop._selector.notify?.(null);
+    try {
+      if (!loop.isClosed()) {
+        loop._selector.flush?.();
+        loop._selector.notify?.(null);
+      }
+    } finally {
+      endRun(loop);
     }
-    loop._runForeverCleanup();
   }
 }

@@ -1,7 +1,7 @@
 import type { Context } from './contextvars.ts';
 import type { Coroutine } from './coroutine.ts';
 import type { Future } from './future.ts';
-import type { Callback, Handle, TimerHandle } from './handle.ts';
+import type { Handle, TimerHandle } from './handle.ts';
 import type { FutureLike } from './future-like.ts';
 import type { TaskOptions } from './task.ts';
 
@@ -38,10 +38,28 @@ export interface CallOptions {
  */
 export interface Loop {
   readonly _debug: boolean;
-  callSoon(callback: Callback, args?: readonly unknown[], options?: CallOptions): Handle;
-  callSoonThreadsafe(callback: Callback, args?: readonly unknown[], options?: CallOptions): Handle;
-  callLater(delay: number, callback: Callback, args?: readonly unknown[], options?: CallOptions): TimerHandle;
-  callAt(when: number, callback: Callback, args?: readonly unknown[], options?: CallOptions): TimerHandle;
+  callSoon<A extends readonly unknown[]>(
+    callback: (...args: A) => unknown,
+    args?: Readonly<A>,
+    options?: CallOptions,
+  ): Handle;
+  callSoonThreadsafe<A extends readonly unknown[]>(
+    callback: (...args: A) => unknown,
+    args?: Readonly<A>,
+    options?: CallOptions,
+  ): Handle;
+  callLater<A extends readonly unknown[]>(
+    delay: number,
+    callback: (...args: A) => unknown,
+    args?: Readonly<A>,
+    options?: CallOptions,
+  ): TimerHandle;
+  callAt<A extends readonly unknown[]>(
+    when: number,
+    callback: (...args: A) => unknown,
+    args?: Readonly<A>,
+    options?: CallOptions,
+  ): TimerHandle;
   time(): number;
   stop(): void;
   isRunning(): boolean;

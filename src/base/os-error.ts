@@ -71,8 +71,11 @@ brandError(GaiError, 'GaiError', 'EAI_FAIL');
 
 type OSErrorClass = new (message?: string, details?: OSErrorDetails) => OSError;
 
+/** What is known of errnos: code, text, and the class that Python gives the error. */
+export type ErrnoTable = ReadonlyMap<number, readonly [code: string, text: string, errorClass: OSErrorClass]>;
+
 /** Linux's numbers; a platform layer replaces them with {@link setErrnoTable} where they differ. */
-let table: ReadonlyMap<number, readonly [code: string, text: string, errorClass: OSErrorClass]> = new Map([
+let table: ErrnoTable = new Map([
   [1, ['EPERM', 'operation not permitted', PermissionError]],
   [2, ['ENOENT', 'no such file or directory', FileNotFoundError]],
   [3, ['ESRCH', 'no such process', ProcessLookupError]],
@@ -83,10 +86,17 @@ let table: ReadonlyMap<number, readonly [code: string, text: string, errorClass:
   [12, ['ENOMEM', 'cannot allocate memory', OSError]],
   [13, ['EACCES', 'permission denied', PermissionError]],
   [17, ['EEXIST', 'file exists', FileExistsError]],
+  [21, ['EISDIR', 'is a directory', OSError]],
   [22, ['EINVAL', 'invalid argument', OSError]],
   [23, ['ENFILE', 'too many open files in system', OSError]],
   [24, ['EMFILE', 'too many open files', OSError]],
   [32, ['EPIPE', 'broken pipe', BrokenPipeError]],
+  [19, ['ENODEV', 'no such device', OSError]],
+  [20, ['ENOTDIR', 'not a directory', OSError]],
+  [88, ['ENOTSOCK', 'socket operation on non-socket', OSError]],
+  [89, ['EDESTADDRREQ', 'destination address required', OSError]],
+  [90, ['EMSGSIZE', 'message too long', OSError]],
+  [91, ['EPROTOTYPE', 'protocol wrong type for socket', OSError]],
   [92, ['ENOPROTOOPT', 'protocol not available', OSError]],
   [93, ['EPROTONOSUPPORT', 'protocol not supported', OSError]],
   [95, ['EOPNOTSUPP', 'operation not supported', OSError]],
@@ -108,10 +118,25 @@ let table: ReadonlyMap<number, readonly [code: string, text: string, errorClass:
 ]);
 
 /** Replaces the table of errnos with a platform's own. */
-export function setErrnoTable(
-  next: ReadonlyMap<number, readonly [code: string, text: string, errorClass: OSErrorClass]>,
-): void {
+export function setErrnoTable(next: ErrnoTable): void {
   table = next;
+}
+
+/** The table in use. */
+export function _errnoTable(): ErrnoTable {
+  return table;
+}
+
+/** The error for the symbol of a system's number, whatever the number is on this platform. */
+export function osErrorFromCode(
+  code: string,
+  syscall: string,
+  details: { readonly address?: string; readonly port?: number } = {},
+): OSError {
+  for (const [errno, entry] of table) {
+    if (entry[0] === code) return osErrorFromErrno(errno, syscall, details);
+  }
+  return new OSError(`${code}: ${syscall}`, { code, syscall, ...details });
 }
 
 /** The error for a system's number, of the class that Python gives it. */

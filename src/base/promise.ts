@@ -1,4 +1,4 @@
-import type { Future } from './future.ts';
+import { type Future, failFuture } from './future.ts';
 import type { Loop } from './loop.ts';
 import { getRunningLoop } from './running-loop.ts';
 
@@ -26,11 +26,11 @@ export function fromPromise<T>(
   promise.then(
     (value) => {
       hold._release?.();
-      if (!future.done()) future._finish(value);
+      if (!future.done()) (future as Future).setResult(value);
     },
     (reason: unknown) => {
       hold._release?.();
-      if (!future.done()) future._fail(reason);
+      if (!future.done()) failFuture(future as Future, reason);
     },
   );
   return future;

@@ -10,6 +10,7 @@
  * end:    connectionLost
  * ```
  */
+import { RuntimeError } from './exceptions.ts';
 import type { BaseTransport, DatagramTransport, SubprocessTransport, Transport } from './transports.ts';
 import type { Address } from './socket-like.ts';
 
@@ -31,8 +32,8 @@ export class BaseProtocol {
 /** A protocol for streams. asyncio: `Protocol`. */
 export class Protocol extends BaseProtocol {
   /**
-   * Set to true by a protocol that only borrows: the bytes it is given are valid during the call and show
-   * nothing afterwards. Faster; for protocols that parse or copy at once.
+   * Set to true by a protocol that only borrows: the bytes it is given are valid during the call, and may show
+   * nothing afterwards. Faster with large reads; for protocols that parse or copy at once.
    */
   declare readonly borrowsData?: boolean;
 
@@ -67,8 +68,17 @@ export class BufferedProtocol extends BaseProtocol {
 
 /** A protocol for datagrams. asyncio: `DatagramProtocol`. */
 export class DatagramProtocol extends BaseProtocol {
+  /** As {@link Protocol.borrowsData}. */
+  declare readonly borrowsData?: boolean;
+
   override connectionMade(_transport: DatagramTransport): void {}
 
+  /**
+   * A datagram came, an empty one perhaps. Its bytes may be kept, unless {@link borrowsData} is set.
+   *
+   * @param _address the sender's, frozen: the same object for many of its datagrams. null only for Unix sockets that
+   * have no name
+   */
   datagramReceived(_data: Uint8Array, _address: Address): void {}
 
   /** A send or a receive failed with an error of the system's; the endpoint stays open. */
@@ -92,4 +102,22 @@ export type ProtocolFactory<P extends BaseProtocol = BaseProtocol> = () => P;
 /** Whether a protocol provides its own memory: by its method, so that any class may. */
 export function isBufferedProtocol(protocol: unknown): protocol is BufferedProtocol {
   return typeof (protocol as { getBuffer?: unknown } | null)?.getBuffer === 'function';
+}
+
+/**
+ * Gives bytes to a buffered protocol, in as many rounds as its buffers need. For transports that have them already.
+ * asyncio: `_feed_data_to_buffered_proto`.
+ *
+ * @throws RuntimeError when the protocol provides an empty buffer
+ */
+export function _feedDataToBufferedProto(protocol: BufferedProtocol, data: Uint8Array): void {
+  for (let at = 0; at < data.length;) {
+    const left = data.length - at;
+    const buffer = protocol.getBuffer(left);
+    if (buffer.length === 0) throw new RuntimeError('getBuffer() returned an empty buffer');
+    const count = Math.min(left, buffer.length);
+    buffer.set(data.subarray(at, at + count));
+    protocol.bufferUpdated(count);
+    at += count;
+  }
 }

@@ -1,14 +1,21 @@
 import { type Context, copyContext } from './contextvars.ts';
-import { type Coroutine, isCoroutine, isCoroutineFunction } from './coroutine.ts';
+import { isCoroutineFunction } from './coroutine.ts';
 import type { BaseEventLoop } from './base-event-loop.ts';
+import { type Awaitable, toCoroutine } from './ensure-future.ts';
 import { CancelledError, KeyboardInterrupt, RuntimeError } from './exceptions.ts';
+import { THREAD_JOIN_TIMEOUT } from './executor.ts';
+import type { Future } from './future.ts';
 import { gather } from './gather.ts';
-import { allTasks } from './lifetime.ts';
-import { _anyRunning, _currentLoop, _loopInTurn, newEventLoop, setEventLoop } from './running-loop.ts';
+import { type TaskLike, allTasks } from './lifetime.ts';
+import { _anyRunning, _loopInTurn, newEventLoop, setEventLoop } from './running-loop.ts';
 import type { Task } from './task.ts';
 
-/** A loop that a runner can run. */
-type RunnableLoop = BaseEventLoop<never>;
+/** Ctrl-C, on every platform. */
+const SIGINT = 2;
+
+/** A loop that a runner can run, whatever it polls. */
+// oxlint-disable-next-line typescript/no-explicit-any -- a loop of any events has to fit
+type RunnableLoop = BaseEventLoop<any>;
 
 /** Keyword arguments of {@link Runner} and {@link run}. */
 export interface RunnerOptions {
@@ -18,8 +25,16 @@ export interface RunnerOptions {
   readonly loopFactory?: (() => RunnableLoop) | null;
 }
 
-/** Where the host tells of Ctrl-C: installs a handler and returns what removes it, or null if another one is set. */
-export type InterruptSource = (onInterrupt: () => void) => (() => void) | null;
+/**
+ * Where the host tells of Ctrl-C: installs a handler and returns what removes it, or null if another one is set.
+ *
+ * @param blocking whether the run will block the thread, so that the host's own events do not come
+ */
+export type InterruptSource = (
+  onInterrupt: () => void,
+  loop: RunnableLoop,
+  blocking: boolean,
+) => (() => void) | null;
 
 let interrupts: InterruptSource | null = null;
 
@@ -59,12 +74,15 @@ export class Runner {
   }
 
   /**
-   * Runs `coro` to its end, driven by the host, and resolves with its result.
+   * Runs `coro` to its end in a task, driven by the host, and resolves with its result.
    *
+   * @param coro a coroutine, or anything else that can be awaited
    * @param options.context what the task runs in; default: the runner's own context, the same for every call
+   * @throws (rejects) RuntimeError inside of a running loop, while the runner runs, and when it is closed; TypeError
+   * for what cannot be awaited
    */
-  async run<T>(coro: Coroutine<T>, options: { readonly context?: Context | null } = {}): Promise<T> {
-    const [task, loop, restore] = this.#begin(coro, options.context);
+  async run<T>(coro: Awaitable<T>, options: { readonly context?: Context | null } = {}): Promise<T> {
+    const [task, loop, restore] = this.#begin(coro, options.context, false);
     try {
       return await loop.runUntilComplete(task);
     } catch (error) {
@@ -75,8 +93,8 @@ export class Runner {
   }
 
   /** {@link run}, blocking the thread. */
-  runSync<T>(coro: Coroutine<T>, options: { readonly context?: Context | null } = {}): T {
-    const [task, loop, restore] = this.#begin(coro, options.context);
+  runSync<T>(coro: Awaitable<T>, options: { readonly context?: Context | null } = {}): T {
+    const [task, loop, restore] = this.#begin(coro, options.context, true);
     try {
       return loop.runUntilCompleteSync(task);
     } catch (error) {
@@ -86,27 +104,36 @@ export class Runner {
     }
   }
 
-  #begin<T>(coro: Coroutine<T>, context?: Context | null): [Task<T>, RunnableLoop, restore: () => void] {
+  #begin<T>(
+    coro: Awaitable<T>,
+    context: Context | null | undefined,
+    blocking: boolean,
+  ): [Task<T>, RunnableLoop, restore: () => void] {
+    if (_loopInTurn() !== null)
+      throw new RuntimeError('Runner.run() cannot be called from a running event loop');
+    this.#init();
+    const loop = this.#loop!;
+    if (loop.isRunning()) throw new RuntimeError('Runner.run() cannot be called while the runner runs');
     if (isCoroutineFunction(coro)) {
       throw new TypeError(
         'coro: a coroutine was expected, got a coroutine function: call it, as in run(main())',
       );
     }
-    if (!isCoroutine(coro)) throw new TypeError(`coro: a coroutine was expected, got ${String(coro)}`);
-    if (_loopInTurn() !== null)
-      throw new RuntimeError('Runner.run() cannot be called from a running event loop');
-    this.#init();
-    const loop = this.#loop!;
-    const task = loop.createTask(coro, { context: context ?? this.#context! });
+    const task = loop.createTask(toCoroutine(coro), { context: context ?? this.#context! });
     this.#interruptCount = 0;
-    const remove = interrupts?.(() => this.#onInterrupt(task)) ?? null;
+    const remove = interrupts?.(() => this._onSigint(SIGINT, task as Task), loop, blocking) ?? null;
     return [task, loop, () => remove?.()];
   }
 
-  #onInterrupt(task: Task<unknown>): void {
+  /**
+   * Ctrl-C was pressed: the first time the main task is cancelled, then the run ends at once. asyncio: `_on_sigint`.
+   *
+   * @param _signum the signal's number
+   */
+  _onSigint(_signum: number, mainTask: Task<unknown>): void {
     this.#interruptCount++;
-    if (this.#interruptCount === 1 && !task.done()) {
-      task.cancel();
+    if (this.#interruptCount === 1 && !mainTask.done()) {
+      mainTask.cancel();
       this.#loop!.callSoonThreadsafe(() => {});
       return;
     }
@@ -118,17 +145,16 @@ export class Runner {
 
   /** Ctrl-C shows as KeyboardInterrupt, unless something else cancelled the task as well. */
   #outcome(error: unknown, task: Task<unknown>): unknown {
-    if (error instanceof CancelledError && this.#interruptCount > 0 && task.uncancel() === 0) {
-      return new KeyboardInterrupt();
-    }
-    return error;
+    if (!(error instanceof CancelledError) || this.#interruptCount === 0) return error;
+    // Tasks of other makes need not count their cancellations.
+    return (task as Partial<Task>).uncancel?.() === 0 ? new KeyboardInterrupt() : error;
   }
 
   #init(): void {
     if (this.#state === 'closed') throw new RuntimeError('Runner is closed');
     if (this.#state === 'initialized') return;
     const loop = this.#factory === null ? (newEventLoop() as unknown as RunnableLoop) : this.#factory();
-    if (this.#factory === null && _currentLoop() === null) {
+    if (this.#factory === null) {
       setEventLoop(loop as never);
       this.#setCurrent = true;
     }
@@ -138,18 +164,18 @@ export class Runner {
     this.#state = 'initialized';
   }
 
-  /** Cancels the tasks that are left, waits for them, and closes the loop. Harmless twice. */
+  /**
+   * Cancels the tasks that are left, waits for them, and closes the loop. Harmless twice.
+   *
+   * @throws (rejects) RuntimeError while the runner runs
+   */
   async close(): Promise<void> {
     const loop = this.#closing();
     if (loop === null) return;
     try {
-      const cancelling = cancelAllTasks(loop);
-      if (cancelling !== null) {
-        await loop.runUntilComplete(cancelling.all());
-        cancelling.report();
-      }
+      await _cancelAllTasks(loop);
       await loop.runUntilComplete(loop.shutdownAsyncgens());
-      await loop.runUntilComplete(loop.shutdownDefaultExecutor(300));
+      await loop.runUntilComplete(loop.shutdownDefaultExecutor(THREAD_JOIN_TIMEOUT));
     } finally {
       this.#closed(loop);
     }
@@ -160,22 +186,18 @@ export class Runner {
     const loop = this.#closing();
     if (loop === null) return;
     try {
-      const cancelling = cancelAllTasks(loop);
-      if (cancelling !== null) {
-        loop.runUntilCompleteSync(cancelling.all());
-        cancelling.report();
-      }
+      _cancelAllTasksSync(loop);
       loop.runUntilCompleteSync(loop.shutdownAsyncgens());
-      loop.runUntilCompleteSync(loop.shutdownDefaultExecutor(300));
+      loop.runUntilCompleteSync(loop.shutdownDefaultExecutor(THREAD_JOIN_TIMEOUT));
     } finally {
       this.#closed(loop);
     }
   }
 
   #closing(): RunnableLoop | null {
-    if (this.#state !== 'initialized') {
-      return null;
-    }
+    if (this.#state !== 'initialized') return null;
+    // Before anything is cancelled: what runs goes on.
+    if (this.#loop!.isRunning()) throw new RuntimeError('Cannot close a running event loop');
     return this.#loop;
   }
 
@@ -186,31 +208,64 @@ export class Runner {
     this.#state = 'closed';
   }
 
+  /** Makes the loop now. Python: `with Runner() as runner`. @throws RuntimeError when the runner is closed */
+  enter(): this {
+    this.#init();
+    return this;
+  }
+
+  /** {@link closeSync}, for `using runner = new Runner()`. */
+  [Symbol.dispose](): void {
+    this.closeSync();
+  }
+
+  /** {@link close}, for `await using runner = new Runner()`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 }
 
-/** Cancels every task of a loop; null if there is none. */
-function cancelAllTasks(loop: RunnableLoop): { all(): ReturnType<typeof gather>; report(): void } | null {
+/** Cancels the tasks of a loop; null if there are none. */
+function cancelTasks(loop: RunnableLoop): TaskLike[] | null {
   const tasks = [...allTasks(loop as never)];
   if (tasks.length === 0) return null;
   for (const task of tasks) task.cancel();
-  return {
-    all: () => gather(tasks as never, { returnExceptions: true, loop: loop as never } as never) as never,
-    report() {
-      for (const task of tasks) {
-        if (task.cancelled()) continue;
-        const exception = task.exception();
-        if (exception === null) continue;
-        loop.callExceptionHandler({
-          message: 'unhandled exception during asyncio.run() shutdown',
-          exception,
-          task,
-        });
-      }
-    },
-  };
+  return tasks;
+}
+
+/** The end of tasks that were cancelled; no error of theirs ends it. */
+function endOf(tasks: readonly TaskLike[], loop: RunnableLoop): Future<unknown> {
+  return gather(tasks, { returnExceptions: true, loop: loop as never });
+}
+
+/** Reports what tasks failed with in place of giving in. */
+function reportFailures(tasks: readonly TaskLike[], loop: RunnableLoop): void {
+  for (const task of tasks) {
+    if (task.cancelled()) continue;
+    const exception = task.exception();
+    if (exception === null) continue;
+    loop.callExceptionHandler({
+      message: 'unhandled exception during asyncio.run() shutdown',
+      exception,
+      task,
+    });
+  }
+}
+
+/** Cancels every task of a loop that does not run, and drives the loop until they have ended. */
+export async function _cancelAllTasks(loop: RunnableLoop): Promise<void> {
+  const tasks = cancelTasks(loop);
+  if (tasks === null) return;
+  await loop.runUntilComplete(endOf(tasks, loop));
+  reportFailures(tasks, loop);
+}
+
+/** {@link _cancelAllTasks}, blocking the thread. asyncio: `_cancel_all_tasks`. */
+export function _cancelAllTasksSync(loop: RunnableLoop): void {
+  const tasks = cancelTasks(loop);
+  if (tasks === null) return;
+  loop.runUntilCompleteSync(endOf(tasks, loop));
+  reportFailures(tasks, loop);
 }
 
 /**
@@ -227,7 +282,7 @@ function cancelAllTasks(loop: RunnableLoop): { all(): ReturnType<typeof gather>;
  * await run(main());
  * ```
  */
-export async function run<T>(main: Coroutine<T>, options: RunnerOptions = {}): Promise<T> {
+export async function run<T>(main: Awaitable<T>, options: RunnerOptions = {}): Promise<T> {
   refuseNested();
   const runner = new Runner(options);
   try {
@@ -238,7 +293,7 @@ export async function run<T>(main: Coroutine<T>, options: RunnerOptions = {}): P
 }
 
 /** {@link run}, blocking the thread. */
-export function runSync<T>(main: Coroutine<T>, options: RunnerOptions = {}): T {
+export function runSync<T>(main: Awaitable<T>, options: RunnerOptions = {}): T {
   refuseNested();
   if (_anyRunning()) throw new RuntimeError('runSync() cannot be called while another event loop runs');
   const runner = new Runner(options);

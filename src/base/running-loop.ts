@@ -1,5 +1,6 @@
 import { RuntimeError } from './exceptions.ts';
 import type { Loop } from './loop.ts';
+import { DefaultEventLoopPolicy, _BaseDefaultEventLoopPolicy, _getEventLoopPolicy } from './policies.ts';
 
 /** What all copies of this package in a thread share. */
 interface Registry {
@@ -7,21 +8,17 @@ interface Registry {
   running: Loop | null;
   /** Loops with a hosted run pending. */
   readonly hosted: Loop[];
-  /** What `setEventLoop` set. */
-  current: Loop | null;
 }
 
 const KEY = Symbol.for('miolo.loops');
 
 type Shared = { [KEY]?: Registry };
 
-const registry: Registry = ((globalThis as Shared)[KEY] ??= { running: null, hosted: [], current: null });
-
-let loopFactory: (() => Loop) | null = null;
+const registry: Registry = ((globalThis as Shared)[KEY] ??= { running: null, hosted: [] });
 
 /** Sets what {@link newEventLoop} makes. */
 export function setDefaultLoopFactory(factory: () => Loop): void {
-  loopFactory = factory;
+  DefaultEventLoopPolicy._setLoopFactory(factory);
 }
 
 /**
@@ -75,39 +72,35 @@ export function getRunningLoop(): Loop {
 }
 
 /**
- * The running loop, else the one that `setEventLoop` set. asyncio: `get_event_loop`.
+ * The running loop, else the one that the policy has: the one that `setEventLoop` set. asyncio: `get_event_loop`.
  *
  * @throws RuntimeError when there is neither; nothing is made implicitly
  */
 export function getEventLoop(): Loop {
-  const loop = _getRunningLoop() ?? registry.current;
-  if (loop === null) throw new RuntimeError('there is no current event loop in this thread');
-  return loop;
-}
-
-/** Sets what {@link getEventLoop} returns outside of runs. asyncio: `set_event_loop`. */
-export function setEventLoop(loop: Loop | null): void {
-  if (loop !== null && (typeof loop !== 'object' || typeof loop.callSoon !== 'function')) {
-    throw new TypeError('loop: must be an event loop or null');
-  }
-  registry.current = loop;
-}
-
-/** What `setEventLoop` set, or null. */
-export function _currentLoop(): Loop | null {
-  return registry.current;
+  return _getRunningLoop() ?? _getEventLoopPolicy().getEventLoop();
 }
 
 /**
- * Makes an event loop of the kind that this installation has. asyncio: `new_event_loop`.
+ * Sets, through the policy, what {@link getEventLoop} returns outside of runs. asyncio: `set_event_loop`.
+ *
+ * @throws TypeError when `loop` is neither an event loop nor null
+ */
+export function setEventLoop(loop: Loop | null): void {
+  _getEventLoopPolicy().setEventLoop(loop);
+}
+
+/** What `setEventLoop` set, or null; policies of other makes do not tell. */
+export function _currentLoop(): Loop | null {
+  const policy = _getEventLoopPolicy();
+  return policy instanceof _BaseDefaultEventLoopPolicy ? policy._local : null;
+}
+
+/**
+ * Makes, through the policy, an event loop; by default of the kind that this installation has.
+ * asyncio: `new_event_loop`.
  *
  * @throws RuntimeError with `miolo/base` alone, which has no concrete loop
  */
 export function newEventLoop(): Loop {
-  if (loopFactory === null) {
-    throw new RuntimeError(
-      "'miolo/base' has no event loop of its own: import 'miolo', or pass a loopFactory",
-    );
-  }
-  return loopFactory();
+  return _getEventLoopPolicy().newEventLoop();
 }

@@ -1,6 +1,6 @@
 import { type AwaitableCoroutine, type Coroutine, coroutine } from './coroutine.ts';
 import { ValueError } from './exceptions.ts';
-import { setResultUnlessCancelled } from './future.ts';
+import { _setResultUnlessCancelled } from './future.ts';
 import { getRunningLoop } from './running-loop.ts';
 
 /**
@@ -15,7 +15,7 @@ import { getRunningLoop } from './running-loop.ts';
 export const sleep: {
   (delay: number): AwaitableCoroutine<void>;
   <T>(delay: number, result: T): AwaitableCoroutine<T>;
-} = coroutine(function* (delay: number, result?: unknown): Coroutine<unknown> {
+} = coroutine(function* sleep(delay: number, result?: unknown): Coroutine<unknown> {
   if (typeof delay !== 'number') throw new TypeError('delay: must be a number of seconds');
   if (delay <= 0) {
     yield;
@@ -24,7 +24,7 @@ export const sleep: {
   if (Number.isNaN(delay)) throw new ValueError('delay: must not be NaN');
   const loop = getRunningLoop();
   const future = loop.createFuture<unknown>();
-  const timer = loop.callLater(delay, setResultUnlessCancelled, [future, result]);
+  const timer = loop.callLater(delay, _setResultUnlessCancelled, [future, result]);
   try {
     return yield* future;
   } finally {

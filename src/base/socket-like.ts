@@ -18,6 +18,8 @@ export interface SocketLike {
   readonly family: number;
   readonly type: number;
   readonly proto: number;
+  /** Whether it encrypts what it sends, as Node's TLS sockets say; the loop takes plain sockets only. */
+  readonly encrypted?: boolean;
   fileno(): number;
   bind(address: Address): void;
   listen(backlog: number): void;
@@ -27,4 +29,18 @@ export interface SocketLike {
   getsockopt(level: number, name: number): number;
   shutdown(how: number): void;
   close(): void;
+}
+
+/** What the calls on bare sockets need of one. A call that would have to wait throws BlockingIOError. */
+export interface RawSocketLike extends SocketLike {
+  accept(): [RawSocketLike, Address];
+  connect(address: Address): void;
+  recv(bufsize: number): Uint8Array;
+  recvInto(buffer: Uint8Array): number;
+  recvfrom(bufsize: number): [Uint8Array, Address | null];
+  recvfromInto(buffer: Uint8Array, nbytes?: number): [number, Address | null];
+  send(data: Uint8Array): number;
+  sendto(data: Uint8Array, address: Address): number;
+  /** Seconds that a call may wait; asked in debug mode. */
+  gettimeout?(): number | null;
 }

@@ -1,3 +1,4 @@
+import { joinBytes } from './bytes.ts';
 import { NotImplementedError } from './exceptions.ts';
 import type { BaseProtocol } from './protocols.ts';
 import type { Address } from './socket-like.ts';
@@ -81,8 +82,9 @@ export class WriteTransport extends BaseTransport {
     missing('write');
   }
 
+  /** Sends several pieces, as one. */
   writelines(listOfData: Iterable<Uint8Array | string>): void {
-    for (const data of listOfData) this.write(data);
+    this.write(joinBytes(listOfData));
   }
 
   /** Sends what was written, then says that no more will come. The connection stays open for reading. */
@@ -117,10 +119,19 @@ export class Transport extends WriteTransport implements ReadTransport {
 
 /** A transport of datagrams. asyncio: `DatagramTransport`. */
 export class DatagramTransport extends BaseTransport {
+  /**
+   * Sends a datagram, an empty one as well. Never waits; the memory is free when the call returns. What the system
+   * refuses is told to the protocol's `errorReceived`.
+   *
+   * @param _address where to; null if the endpoint has a remote address
+   * @throws TypeError for other than bytes and for a malformed address; ValueError for another address than the
+   * endpoint's own
+   */
   sendto(_data: Uint8Array, _address?: Address | null): void {
     missing('sendto');
   }
 
+  /** Closes at once: datagrams that wait to be sent are lost. */
   abort(): void {
     missing('abort');
   }

@@ -23,7 +23,8 @@ interface Note {
 }
 
 const notes = new WeakMap<Failed, Note>();
-const byLoop = new WeakMap<Loop, Set<Note>>();
+/** A loop is in here only while it has notes. */
+const byLoop = new Map<Loop, Set<Note>>();
 const registry = new FinalizationRegistry<Note>(report);
 
 /** Notes that `future` failed and nobody has asked for its error yet. */
@@ -48,8 +49,16 @@ export function forgetUnretrieved(future: Failed): void {
   const note = notes.get(future);
   if (note === undefined) return;
   notes.delete(future);
-  byLoop.get(note.loop)?.delete(note);
+  remove(note);
   registry.unregister(note);
+}
+
+/** Takes a note out; returns whether it was there. */
+function remove(note: Note): boolean {
+  const set = byLoop.get(note.loop);
+  if (set === undefined || !set.delete(note)) return false;
+  if (set.size === 0) byLoop.delete(note.loop);
+  return true;
 }
 
 /** Reports what is left of a loop that closes. */
@@ -60,9 +69,13 @@ export function reportUnretrieved(loop: Loop): void {
   }
 }
 
+/** Reports what is left of all loops. For the end of the process, which loops need not be closed before. */
+export function reportAllUnretrieved(): void {
+  for (const loop of [...byLoop.keys()]) reportUnretrieved(loop);
+}
+
 function report(note: Note): void {
-  const set = byLoop.get(note.loop);
-  if (set === undefined || !set.delete(note)) return;
+  if (!remove(note)) return;
   const future = note.future.deref();
   if (future !== undefined) notes.delete(future);
   note.loop.callExceptionHandler({
