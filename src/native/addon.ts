@@ -8,20 +8,63 @@ import { createRequire } from 'node:module';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Host, port, flow information, scope of an IP address. */
+/** Host, port, flow information, scope of an IP address; path and -1 (and twice 0) of a Unix socket's. */
 export type NativeAddress = [host: string, port: number, flowinfo: number, scopeid: number];
 
-/** A socket that no loop owns yet. Numbers below zero are errnos. */
+/** What a message brought. */
+export interface NativeMessage {
+  readonly count: number;
+  readonly flags: number;
+  readonly descriptors: number[];
+  readonly address?: NativeAddress | null;
+}
+
+/** A socket. Numbers below zero are errnos. */
 export interface NativeSocket {
+  /** Opens a socket in an object that has none. */
+  reopen(family: number, type: number, proto: number): number;
   bind(host: string, port: number, flowinfo: number, scopeid: number): number;
   listen(backlog: number): number;
+  connect(host: string, port: number, flowinfo: number, scopeid: number): number;
+  accept(): NativeSocket | number;
+  receive(buffer: Uint8Array, flags: number): number;
+  receiveFrom(buffer: Uint8Array, flags: number): number;
+  sender(): NativeAddress | null;
+  receiveMessage(buffer: Uint8Array, most: number, flags: number): NativeMessage;
+  send(data: Uint8Array, flags: number): number;
+  sendTo(data: Uint8Array, flags: number, address: NativeAddress): number;
+  sendMessage(data: Uint8Array, descriptors: number[], flags: number, address: NativeAddress | null): number;
   shutdown(how: number): number;
   fileno(): number;
   sockname(): NativeAddress | null;
   peername(): NativeAddress | null;
+  kind(): number[];
+  duplicate(): NativeSocket | number;
+  inheritable(): number;
+  setInheritable(on: boolean): number;
   setOption(level: number, name: number, value: number): number;
+  setOptionBytes(level: number, name: number, value: Uint8Array): number;
   getOption(level: number, name: number): number[];
+  getOptionBytes(level: number, name: number, length: number): number[] | number;
+  multicast(group: string, networkInterface: string, join: boolean): number;
   close(): void;
+  detach(): number;
+}
+
+/** What became of a lookup. */
+export interface NativeAnswer {
+  readonly id: number;
+  readonly code?: string | null;
+  readonly number: number;
+  readonly message: string;
+  readonly found: readonly {
+    readonly family: number;
+    readonly kind: number;
+    readonly protocol: number;
+    readonly canonicalName: string;
+    readonly address: NativeAddress;
+  }[];
+  readonly names: string[];
 }
 
 /** The reactor with its rings. Numbers below zero are errnos. */
@@ -32,17 +75,41 @@ export interface NativeCore {
   backlog(token: number): number;
   setArena(arena: Uint8Array): void;
   now(): number;
-  listen(socket: NativeSocket): number;
+  listen(socket: NativeSocket, accepts: number): number;
+  /** Number of sockets that the core has, for tests. */
+  sockets(): number;
   adopt(socket: NativeSocket): number;
-  connect(socket: NativeSocket, host: string, port: number, flowinfo: number, scopeid: number): number;
+  adoptDatagrams(socket: NativeSocket): number;
+  sendDatagram(token: number, address: Uint8Array, data: Uint8Array): number;
   release(token: number): void;
   sockname(token: number): NativeAddress | null;
   peername(token: number): NativeAddress | null;
   fileno(token: number): number;
-  setOption(token: number, level: number, name: number, value: number): number;
-  getOption(token: number, level: number, name: number): number[];
+  view(token: number): NativeSocket;
+  watch(fd: number, interest: number): number;
+  owner(fd: number): number;
+  lookup(
+    id: number,
+    host: string | null,
+    service: string | null,
+    hints: readonly [family: number, kind: number, protocol: number, flags: number],
+  ): number;
+  lookupNames(id: number, address: NativeAddress, flags: number): number;
+  answers(): NativeAnswer[];
+  /** Libuv calls `turn` with what it polled. */
   hostStart(turn: () => void): void;
+  /** A thread waits when it is armed, and has `turn` called, which polls. */
+  guestStart(turn: () => void): void;
+  /** Has the thread wait for one call, up to `timeout` seconds (negative: without limit). */
+  guestArm(timeout: number): void;
+  /** Ends either. */
   hostStop(): void;
+  /** From now on the signal wakes the poll instead of doing what it did. */
+  watchSignal(signal: number): number;
+  /** Restores what the signal did. */
+  unwatchSignal(signal: number): void;
+  /** The watched signals that came since the last call. */
+  takeSignals(): number[];
   close(): void;
   /** Only in builds with the feature `inject-panic`. */
   injectPanic?(): void;
@@ -50,14 +117,30 @@ export interface NativeCore {
 
 /** What the binary exports. */
 export interface Addon {
-  NativeCore: new (
-    control: Int32Array,
-    submissions: Int32Array,
-    completions: Int32Array,
-    outgoing: Uint8Array,
-    arena: Uint8Array,
-  ) => NativeCore;
-  NativeSocket: new (family: number, type: number, proto: number) => NativeSocket;
+  NativeCore: {
+    new (
+      control: Int32Array,
+      submissions: Int32Array,
+      completions: Int32Array,
+      outgoing: Uint8Array,
+      arena: Uint8Array,
+    ): NativeCore;
+    /** Whether the functions that `hostStart` needs are there; they may still abort. */
+    hasUvPoll(): boolean;
+  };
+  openSocket(family: number, type: number, proto: number): NativeSocket | number;
+  openSocketPair(family: number, type: number, proto: number): NativeSocket[] | number;
+  takeDescriptor(fd: number): NativeSocket | number;
+  packAddress(address: NativeAddress, target: Uint8Array): number;
+  unpackAddress(source: Uint8Array): NativeAddress | null;
+  socketConstants(): Record<string, number>;
+  descriptorRead(fd: number, buffer: Uint8Array): number;
+  descriptorWrite(fd: number, data: Uint8Array): number;
+  descriptorSetNonblocking(fd: number): number;
+  descriptorClose(fd: number): number;
+  /** Sends from a file at `offset` to a socket. */
+  descriptorSendfile(out: number, file: number, offset: number, length: number): number;
+  descriptorSeek(fd: number, position: number): number;
 }
 
 const load = createRequire(import.meta.url);

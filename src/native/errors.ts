@@ -9,6 +9,12 @@ export function osErrorFromNative(errno: number, syscall: string, address?: Addr
   return osErrorFromErrno(number, syscall, { address: address[0], port: address[1] });
 }
 
+/** The error for a failed call of node:fs; what is no system failure stays what it is. */
+export function osErrorFromNode(error: unknown): unknown {
+  const { errno, syscall } = error as NodeJS.ErrnoException;
+  return errno === undefined ? error : osErrorFromNative(errno, syscall ?? 'fs');
+}
+
 /** Passes what is not negative; throws the error for a negative errno. */
 export function checkNative(result: number, syscall: string, address?: Address | null): number {
   if (result < 0) throw osErrorFromNative(result, syscall, address);

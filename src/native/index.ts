@@ -1,5 +1,12 @@
 export { MioEventLoop } from './mio-event-loop.ts';
+export type { HostedDriver } from './driver.ts';
 export { MioSelector, Completions } from './selector.ts';
 export type { Completion } from './selector.ts';
-export { Socket } from './socket.ts';
+export { Socket, socketpair } from './socket.ts';
+export type { ReceivedMessage, SendmsgOptions } from './socket.ts';
+export { SocketOptions } from './socket-options.ts';
+export type { KeepaliveOptions } from './socket-options.ts';
+export { ReadPipeTransport } from './read-pipe-transport.ts';
+export { WritePipeTransport } from './write-pipe-transport.ts';
+export { DatagramSocketTransport } from './datagram-transport.ts';
 export { StreamTransport } from './stream-transport.ts';

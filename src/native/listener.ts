@@ -1,12 +1,11 @@
-import { Handle, OSError, copyContext } from '../base/index.ts';
-import type { BaseProtocol, Coroutine, ProtocolFactory, Server } from '../base/index.ts';
+import { ACCEPT_RETRY_DELAY, Handle, OSError, TransportSocket, copyContext } from '../base/index.ts';
+import type { BaseProtocol, Coroutine, ProtocolFactory, Server, TimerHandle } from '../base/index.ts';
+import { isContractError } from '../base/hook-checks.ts';
+import { makeByHook } from '../base/make-by-hook.ts';
 import { isExit, osErrorFromNative } from './errors.ts';
 import type { MioEventLoop } from './mio-event-loop.ts';
 import type { Ring, RingSubject } from './ring.ts';
 import { Socket } from './socket.ts';
-
-/** Seconds for which a listener that ran out of descriptors or memory does not accept. */
-const ACCEPT_RETRY_DELAY = 1;
 
 /** EMFILE, ENFILE, ENOBUFS, ENOMEM: accepting again at once would fail again. */
 const EXHAUSTED: ReadonlySet<number> = new Set([24, 23, 105, 12]);
@@ -32,6 +31,8 @@ export class Listener implements RingSubject {
   #errno = 0;
   #queued = false;
   #closed = false;
+  /** Set while accepting waits for resources. */
+  #retry: TimerHandle | null = null;
 
   constructor(
     loop: MioEventLoop,
@@ -85,20 +86,22 @@ export class Listener implements RingSubject {
   *#connect(token: number): Coroutine<void> {
     const { core } = this.#ring;
     const { family, type, proto } = this.#socket;
-    const conn = new Socket(family, type, proto, { core, token });
+    const conn = new Socket(family, type, proto, null, { core, token });
     let protocol: BaseProtocol | null = null;
     let transport = null;
     try {
-      protocol = this.#factory();
+      const made = (protocol = this.#factory());
       const waiter = this.#loop.createFuture<void>();
-      transport = this.#loop._makeSocketTransport(conn, protocol, waiter, { server: this.#server });
+      transport = makeByHook(this.#loop, '_makeSocketTransport', made, waiter, () =>
+        this.#loop._makeSocketTransport(conn, made, waiter, { server: this.#server }),
+      );
       yield* waiter;
     } catch (error) {
       // Whatever went wrong, no descriptor may be left behind.
       if (transport === null) this.#ring.release(token);
       else transport.close();
       if (isExit(error)) throw error;
-      if (this.#loop.getDebug()) {
+      if (this.#loop.getDebug() || isContractError(error)) {
         this.#loop.callExceptionHandler({
           message: 'Error on transport creation for incoming connection',
           exception: error,
@@ -117,19 +120,25 @@ export class Listener implements RingSubject {
     this.#loop.callExceptionHandler({
       message: exhausted ? 'socket.accept() out of system resource' : 'socket.accept() failed',
       exception: error,
-      socket: this.#socket,
+      socket: new TransportSocket(this.#socket),
     });
-    this.#loop.callLater(ACCEPT_RETRY_DELAY, resumeListener, [this]);
+    this.#retry = this.#loop.callLater(ACCEPT_RETRY_DELAY, resumeListener, [this]);
   }
 
   _resume(): void {
+    this.#retry = null;
     if (!this.#closed) this.#ring.resume(this._token);
+  }
+
+  toString(): string {
+    return `<Listener ${String(this.#socket)}>`;
   }
 
   /** Stops listening. Connections live on. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#retry?.cancel();
     for (const token of this.#accepted) this.#ring.release(token);
     this.#accepted = [];
     this.#socket._forget();

@@ -1,47 +1,63 @@
 import {
   BaseEventLoop,
+  ConnectionError,
+  Handle,
+  KeyboardInterrupt,
   NotImplementedError,
   RuntimeError,
+  SendfileNotAvailableError,
   TimerHandle,
-  coroutineMethods,
 } from '../base/index.ts';
 import type {
   Address,
+  AddrInfo,
+  AwaitableCoroutine,
   BaseProtocol,
+  Callback,
   Context,
   Coroutine,
+  DatagramProtocol,
+  DatagramTransport,
+  CreateUnixServerOptions,
   ExtraInfo,
+  FileLike,
   Future,
+  PathLike,
+  PipeLike,
+  Protocol,
   ProtocolFactory,
+  RawSocketLike,
+  ReadTransport,
+  ResolveOptions,
   Server,
   SocketLike,
   Transport,
+  TransportSocket,
+  WriteTransport,
 } from '../base/index.ts';
 import { addon } from './addon.ts';
-import { checkNative, osErrorFromNative } from './errors.ts';
+import { type HostedDriver, chooseDriver } from './driver.ts';
+import { checkNative } from './errors.ts';
+import { DatagramSocketTransport } from './datagram-transport.ts';
 import { Listener } from './listener.ts';
-import { ACCEPTED, ACCEPT_FAILED, BACKLOG, CONNECTED, EOF, LOST, RECEIVED, Ring, TIMER } from './ring.ts';
-import type { RingSubject } from './ring.ts';
+import { Lookups } from './lookups.ts';
+import { ACCEPTED, ACCEPT_FAILED, BACKLOG, EOF, LOST, RECEIVED, Ring, TAKEN, TIMER, WOKEN } from './ring.ts';
+import { type FileTarget, sendFile } from './send-file.ts';
 import { type Completions, MioSelector } from './selector.ts';
-import { Socket, splitAddress } from './socket.ts';
+import { Signals } from './signals.ts';
+import { Socket } from './socket.ts';
+import { ReadPipeTransport } from './read-pipe-transport.ts';
 import { StreamTransport } from './stream-transport.ts';
+import { createUnixServer, removeOwn, removeStale } from './unix-server.ts';
+import { WritePipeTransport } from './write-pipe-transport.ts';
+import { READ, WRITE, Watch, Watchers } from './watchers.ts';
 
-/** A connection attempt under way. */
-class Connecting implements RingSubject {
-  readonly _token: number;
-  readonly future: Future<void>;
-  readonly address: Address;
-
-  constructor(token: number, future: Future<void>, address: Address) {
-    this._token = token;
-    this.future = future;
-    this.address = address;
-  }
-}
+/** The number of a timer that Rust does not have yet. */
+const UNSUBMITTED = -1;
 
 /** A timer that Rust keeps; its number is its place in the loop's table. */
 class NativeTimerHandle extends TimerHandle {
-  _number = -1;
+  declare _number: number;
 }
 
 /**
@@ -63,22 +79,47 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
   /** The rings shared with Rust. */
   readonly _ring: Ring;
   readonly #clockOffset: number;
+  readonly #signals: Signals;
+  /** Whether the run that begins will block. */
+  #blocks = false;
+  /** Whether Ctrl-C came when the run was ending already. */
+  #interrupted = false;
+  readonly #watchers: Watchers;
+  readonly #lookups: Lookups;
   readonly #listeners = new Map<SocketLike, Listener>();
+  /** By their numbers, the timers that Rust has. */
   readonly #timers: (NativeTimerHandle | null)[] = [];
+  /** Timers that no crossing has taken yet, in the order they were made. */
+  readonly #freshTimers: NativeTimerHandle[] = [];
+  /** Whether one of those is older than the clock. */
+  #hasAncient = false;
   readonly #freeTimers: number[] = [];
   #liveTimers = 0;
   /** Transports whose bytes lie in the arena in this turn. */
-  #receivers: StreamTransport[] = [];
+  #receivers: (StreamTransport | DatagramSocketTransport)[] = [];
   #inTurn = false;
 
-  /** @throws Error (code `ERR_MIOLO_NATIVE_BINARY`) where there is no native binary for this platform */
-  constructor() {
+  /**
+   * @param options.driver what drives hosted runs: `'uv'`, Node's own loop (the default where it works), or `'guest'`, a
+   * thread that waits (the default elsewhere: Bun, Deno, Windows). The environment variable `MIOLO_DRIVER` sets another
+   * default. Blocking runs need neither
+   * @throws Error (code `ERR_MIOLO_NATIVE_BINARY`) where there is no native binary for this platform; ValueError for
+   * names of no driver; RuntimeError for `'uv'` where it does not work
+   */
+  constructor(options: { driver?: HostedDriver | undefined } = {}) {
     super();
+    const driver = chooseDriver(options.driver);
     this._ring = new Ring(addon());
-    this._selector = new MioSelector(this._ring);
+    this._selector = new MioSelector(this._ring, driver);
+    this.#signals = new Signals(this, this._ring.core);
+    this.#watchers = new Watchers(this, this._ring);
+    this.#lookups = new Lookups(this, this._ring.core);
     // The clock must never be behind Rust's: a timer that Rust calls due is due here as well.
     const before = performance.now() / 1000;
     this.#clockOffset = this._ring.core.now() - before;
+    this._selector.beforeCrossing = () => {
+      if (this.#freshTimers.length > 0) this.#submitTimers();
+    };
     this._ring.onSubmission = () => {
       if (!this.#inTurn) this._wakeHosted();
     };
@@ -87,6 +128,11 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
   /** Seconds of a monotonic clock. */
   override time(): number {
     return performance.now() / 1000 + this.#clockOffset;
+  }
+
+  /** What drives hosted runs of this loop. */
+  get driver(): HostedDriver {
+    return this._selector.driver;
   }
 
   // --- the turn ------------------------------------------------------------------------------------
@@ -117,6 +163,11 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
         this.#expire(entries[at + 1]!);
         continue;
       }
+      if (kind === WOKEN) {
+        this.#signals.woken();
+        this.#lookups.take();
+        continue;
+      }
       const subject = ring.subject(entries[at + 1]!);
       if (subject === null) this.#stale(kind, entries[at + 2]!);
       else if (subject instanceof StreamTransport) {
@@ -126,10 +177,16 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
         } else if (kind === BACKLOG) subject._wrote(entries[at + 2]!);
         else if (kind === EOF) subject._ended();
         else if (kind === LOST) subject._lost(entries[at + 2]!);
+      } else if (subject instanceof DatagramSocketTransport) {
+        if (kind === BACKLOG) subject._wrote(entries[at + 2]!);
+        // One entry a transport, however many datagrams the turn brings it.
+        else if (kind !== TAKEN && subject._note(kind, entries[at + 2]!, entries[at + 3]!)) {
+          this.#receivers.push(subject);
+        }
       } else if (subject instanceof Listener) {
         if (kind === ACCEPTED) subject._accept(entries[at + 2]!);
         else if (kind === ACCEPT_FAILED) subject._failed(entries[at + 2]!);
-      } else if (subject instanceof Connecting) this.#connected(subject, kind, entries[at + 2]!);
+      } else if (subject instanceof Watch) this.#watchers.ready(subject, entries[at + 2]!);
     }
     ring.taken();
   }
@@ -143,9 +200,11 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
   #abandon(error: unknown): void {
     const lost = new RuntimeError('the native core has failed', { cause: error });
     for (const subject of [...this._ring.subjects]) {
-      if (subject instanceof StreamTransport) subject._abandon(lost);
-      else if (subject instanceof Connecting && !subject.future.done()) subject.future.setException(lost);
+      if (subject instanceof StreamTransport || subject instanceof DatagramSocketTransport) {
+        subject._abandon(lost);
+      }
     }
+    this.#lookups.abandon(lost);
   }
 
   override _writeToSelf(): void {
@@ -155,7 +214,79 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
   override close(): void {
     const wasClosed = this.isClosed();
     super.close();
-    if (!wasClosed) this._selector.close();
+    if (wasClosed) return;
+    this.#signals.clear();
+    this._selector.close();
+  }
+
+  // --- signals -------------------------------------------------------------------------------------
+
+  override runForeverSync(): void {
+    this.#blocks = true;
+    try {
+      super.runForeverSync();
+    } finally {
+      this.#blocks = false;
+    }
+    if (this.#interrupted) {
+      this.#interrupted = false;
+      throw new KeyboardInterrupt();
+    }
+  }
+
+  override _runForeverSetup(): void {
+    super._runForeverSetup();
+    try {
+      this.#signals.begin(this.#blocks);
+    } catch (error) {
+      super._runForeverCleanup();
+      throw error;
+    }
+  }
+
+  override _runForeverCleanup(): void {
+    super._runForeverCleanup();
+    this.#interrupted = this.#signals.end();
+  }
+
+  /** Handlers by the number of their signal. asyncio: `_signal_handlers`. */
+  get _signalHandlers(): ReadonlyMap<number, Handle> {
+    return this.#signals.handlers;
+  }
+
+  /**
+   * Calls `callback` in the loop when a signal comes, also while the loop blocks in its poll.
+   *
+   * It runs in a copy of the context that is current now, and replaces the signal's former handler. Runs stay alive
+   * as long as there is one. Signals that come between runs are handled in the next one.
+   *
+   * @param sig number, or name (`'SIGTERM'`)
+   * @throws TypeError for coroutine functions and for what is no signal; ValueError for numbers and names that are
+   * not there; RuntimeError for signals that cannot be caught, outside of the main thread, and when the loop is
+   * closed
+   */
+  override addSignalHandler(sig: number | string, callback: Callback, args?: readonly unknown[]): void {
+    this.#signals.add(sig, callback, args);
+  }
+
+  /**
+   * Removes a signal's handler: what the signal did before is in force again, which for Ctrl-C during
+   * `Runner.run` is the interrupt.
+   *
+   * @returns false when there was none
+   */
+  override removeSignalHandler(sig: number | string): boolean {
+    return this.#signals.remove(sig);
+  }
+
+  /** Queues the handler of a signal that came. asyncio: `_handle_signal`. */
+  _handleSignal(sig: number): void {
+    this.#signals.handle(sig);
+  }
+
+  /** For the source of Ctrl-C: calls `callback` at SIGINT while the loop blocks; the function returned ends that. */
+  _interruptBy(callback: () => void): () => void {
+    return this.#signals.interruptBy(callback);
   }
 
   // --- timers --------------------------------------------------------------------------------------
@@ -163,18 +294,18 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
   override callAt<A extends readonly unknown[]>(
     when: number,
     callback: (...args: A) => unknown,
-    args?: A,
+    args?: Readonly<A>,
     options?: { context?: Context | null },
   ): TimerHandle {
     if (this.time !== MioEventLoop.prototype.time) return super.callAt(when, callback, args, options);
     this._checkTimer(when, callback, 'callAt');
     const timer = new NativeTimerHandle(when, callback, args, this, options?.context);
-    const number = this.#freeTimers.pop() ?? this.#timers.length;
-    timer._number = number;
+    timer._number = UNSUBMITTED;
     timer._scheduled = true;
-    this.#timers[number] = timer;
+    this.#freshTimers.push(timer);
+    if (when < 0) this.#hasAncient = true;
     if (this.#liveTimers++ === 0) this._hold();
-    this._ring.addTimer(number, when);
+    if (!this.#inTurn) this._wakeHosted();
     return timer;
   }
 
@@ -185,8 +316,33 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
     }
     if (!handle._scheduled) return;
     handle._scheduled = false;
-    this._ring.cancelTimer(handle._number);
-    this.#forgetTimer(handle._number);
+    const number = handle._number;
+    if (number !== UNSUBMITTED) {
+      this._ring.cancelTimer(number);
+      this.#forgetTimer(number);
+      return;
+    }
+    // Rust need never know of it: most timeouts are cancelled in the turn that set them.
+    if (this.#freshTimers.at(-1) === handle) this.#freshTimers.pop();
+    if (--this.#liveTimers === 0) this._release();
+  }
+
+  /** Hands the timers that were made since the last crossing to Rust. */
+  #submitTimers(): void {
+    const fresh = this.#freshTimers;
+    if (this.#hasAncient) {
+      // Rust's clock begins with the loop: deadlines before that are all 0 to it, and run in the order they come.
+      fresh.sort((a, b) => Math.min(a._when, 0) - Math.min(b._when, 0));
+      this.#hasAncient = false;
+    }
+    for (const timer of fresh) {
+      if (!timer._scheduled) continue;
+      const number = this.#freeTimers.pop() ?? this.#timers.length;
+      timer._number = number;
+      this.#timers[number] = timer;
+      this._ring.addTimer(number, timer._when);
+    }
+    fresh.length = 0;
   }
 
   #expire(number: number): void {
@@ -201,6 +357,53 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
     this.#timers[number] = null;
     this.#freeTimers.push(number);
     if (--this.#liveTimers === 0) this._release();
+  }
+
+  // --- descriptors of others ---------------------------------------------------------------------------
+
+  override _addReader(fd: number, callback: Callback, args: readonly unknown[]): Handle {
+    const handle = this.#watchHandle(callback, args);
+    this.#watchers.add(fd, READ, handle);
+    return handle;
+  }
+
+  override _removeReader(fd: number): boolean {
+    return !this.isClosed() && this.#watchers.remove(fd, READ);
+  }
+
+  override _addWriter(fd: number, callback: Callback, args: readonly unknown[]): Handle {
+    const handle = this.#watchHandle(callback, args);
+    this.#watchers.add(fd, WRITE, handle);
+    return handle;
+  }
+
+  override _removeWriter(fd: number): boolean {
+    return !this.isClosed() && this.#watchers.remove(fd, WRITE);
+  }
+
+  override _ensureFdNoTransport(fd: number): void {
+    if (!this.isClosed()) this.#watchers.ensureNoTransport(fd);
+  }
+
+  #watchHandle(callback: Callback, args: readonly unknown[]): Handle {
+    this._checkClosed();
+    if (typeof callback !== 'function') throw new TypeError('callback: must be a function');
+    return new Handle(callback, args, this);
+  }
+
+  // --- names -------------------------------------------------------------------------------------------
+
+  // Typed as what an override may be: a plain generator method. Awaiting works all the same.
+  override getaddrinfo(
+    host: string | null,
+    port: number | string | null,
+    options: ResolveOptions = {},
+  ): Coroutine<readonly AddrInfo[]> {
+    return this.#lookups.getaddrinfo(host, port, options);
+  }
+
+  override getnameinfo(sockaddr: Address, flags: number = 0): Coroutine<[host: string, service: string]> {
+    return this.#lookups.getnameinfo(sockaddr, flags);
   }
 
   // --- sockets -------------------------------------------------------------------------------------
@@ -218,11 +421,13 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
     const socket = checkSocket(sock);
     const { core } = this._ring;
     let token = socket._tokenIn(core);
-    if (token < 0)
+    if (token < 0) {
+      this.#watchers.forget(socket.fileno());
       token = checkNative(
         socket._give(core, (native) => core.adopt(native)),
         'adopt',
       );
+    }
     return new StreamTransport(
       this,
       this._ring,
@@ -235,38 +440,91 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
     );
   }
 
-  /**
-   * Connects a socket, which the loop owns from then on.
-   *
-   * Cancelling closes it. asyncio: `loop.sock_connect`.
-   *
-   * @throws TypeError for sockets that are not miolo's; OSError as the system reports
-   */
-  override *sockConnect(sock: SocketLike, address: Address): Coroutine<void> {
+  override _makeDatagramTransport(
+    sock: SocketLike,
+    protocol: DatagramProtocol,
+    address: Address | null = null,
+    waiter: Future<void> | null = null,
+    extra: ExtraInfo | null = null,
+  ): DatagramTransport {
     const socket = checkSocket(sock);
     const { core } = this._ring;
-    const parts = splitAddress(address);
-    const token = socket._give(core, (native) => core.connect(native, ...parts));
-    checkNative(token, 'connect', address);
-    const future = this.createFuture<void>();
-    this._ring.register(new Connecting(token, future, address));
-    this._hold();
-    try {
-      yield* future;
-    } catch (error) {
-      // Failed or cancelled: nobody else has the descriptor.
-      socket._forget();
-      this._ring.release(token);
-      throw error;
-    } finally {
-      this._release();
-    }
+    this.#watchers.forget(socket.fileno());
+    const token = checkNative(
+      socket._give(core, (native) => core.adoptDatagrams(native)),
+      'adopt',
+    );
+    return new DatagramSocketTransport(this, this._ring, token, socket, protocol, address, waiter, extra);
   }
 
-  #connected(attempt: Connecting, kind: number, errno: number): void {
-    if (attempt.future.done()) return;
-    if (kind === CONNECTED) attempt.future.setResult();
-    else if (kind === LOST) attempt.future.setException(osErrorFromNative(errno, 'connect', attempt.address));
+  override _removeStaleSocket(path: string): void {
+    removeStale(path);
+  }
+
+  override _makeReadPipeTransport(
+    pipe: PipeLike,
+    protocol: Protocol,
+    waiter: Future<void> | null = null,
+    extra: ExtraInfo | null = null,
+  ): ReadTransport {
+    return new ReadPipeTransport(this, pipe, protocol, waiter, extra);
+  }
+
+  override _makeWritePipeTransport(
+    pipe: PipeLike,
+    protocol: BaseProtocol,
+    waiter: Future<void> | null = null,
+    extra: ExtraInfo | null = null,
+  ): WriteTransport {
+    return new WritePipeTransport(this, pipe, protocol, waiter, extra);
+  }
+
+  override *_sockSendfileNative(
+    sock: RawSocketLike,
+    file: FileLike,
+    offset: number,
+    count: number | null,
+  ): Coroutine<number> {
+    // Before the first byte: later the watch would be refused, in the middle of a transport's stream.
+    this._ensureFdNoTransport(sock.fileno());
+    return yield* sendFile(this, { fd: () => sock.fileno() }, file, offset, count);
+  }
+
+  override *_sendfileNative(
+    transport: WriteTransport,
+    file: FileLike,
+    offset: number,
+    count: number | null,
+  ): Coroutine<number> {
+    if (!(transport instanceof StreamTransport)) {
+      throw new SendfileNotAvailableError('the transport is not one of the native core');
+    }
+    // Throws while another sendfile is under way, whose waiter and whose pause are not to be touched.
+    const empty = transport._makeEmptyWaiter();
+    const wasReading = transport.isReading();
+    transport.pauseReading();
+    let out = null as SocketLike | null;
+    const target: FileTarget = {
+      fd() {
+        if (transport.isClosing())
+          throw new ConnectionError('the connection was closed while a file was sent');
+        // The core's registration of the transport is edge-triggered, and the core itself takes the edge that says
+        // "writable" for its own queue. A duplicate has a registration of its own, whose first poll answers for the
+        // present state, so no edge can be missed, and the reactor's streams need no second kind of waiting. It is
+        // watched only during a wait, and closed at the end, also when the transport is: `onClosing` ends the wait.
+        out ??= (transport.getExtraInfo('socket') as TransportSocket).dup();
+        return out.fileno();
+      },
+      onClosing: (callback) => transport._onClosing(callback),
+    };
+    try {
+      yield* empty;
+      return yield* sendFile(this, target, file, offset, count);
+    } finally {
+      out?.close();
+      transport._resetEmptyWaiter();
+      if (wasReading) transport.resumeReading();
+    }
   }
 
   override _startServing(
@@ -274,26 +532,49 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
     sock: SocketLike,
     sslcontext: unknown = null,
     server: Server | null = null,
+    backlog: number = 100,
   ): void {
     if (sslcontext !== null) throw new NotImplementedError('TLS is not there yet');
     const socket = checkSocket(sock);
     const { core } = this._ring;
+    this.#watchers.forget(socket.fileno());
     const token = checkNative(
-      socket._give(core, (native) => core.listen(native)),
+      socket._give(core, (native) => core.listen(native, Math.max(backlog, 0) + 1)),
       'listen',
     );
     this.#listeners.set(sock, new Listener(this, this._ring, token, socket, protocolFactory, server));
   }
 
+  /** Inodes of the paths that are removed when their servers close. asyncio: `_unix_server_sockets`. */
+  readonly _unixServerSockets: Map<SocketLike, bigint> = new Map();
+
+  override createUnixServer(
+    protocolFactory: ProtocolFactory,
+    path: PathLike | null = null,
+    options: CreateUnixServerOptions = {},
+  ): AwaitableCoroutine<Server> {
+    return createUnixServer(this, protocolFactory, path, options) as never;
+  }
+
   override _stopServing(sock: SocketLike): void {
+    const its = this._unixServerSockets.get(sock);
+    if (its === undefined) {
+      this.#close(sock);
+      return;
+    }
+    this._unixServerSockets.delete(sock);
+    const path = sock.getsockname() as string;
+    this.#close(sock);
+    removeOwn(path, its);
+  }
+
+  #close(sock: SocketLike): void {
     const listener = this.#listeners.get(sock);
     this.#listeners.delete(sock);
     if (listener === undefined) sock.close();
     else listener.close();
   }
 }
-
-coroutineMethods(MioEventLoop.prototype, 'sockConnect');
 
 function checkSocket(sock: SocketLike): Socket {
   if (sock instanceof Socket) return sock;

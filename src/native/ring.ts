@@ -6,6 +6,8 @@
  */
 import { markAsUntransferable } from 'node:worker_threads';
 import type { Addon, NativeCore } from './addon.ts';
+import { AddressBook, type PackedAddress } from './address-book.ts';
+import { keptMemory } from './kept-memory.ts';
 
 /** Integers an entry has: opcode or kind, subject, two values. */
 const WORDS = 4;
@@ -28,10 +30,8 @@ const OUTGOING_BYTES = 256 * 1024;
 /** A batch stops after 64 KiB; the receive that crosses this may bring up to 256 KiB. */
 const ARENA_BYTES = 320 * 1024;
 
-/** Reads up to this are cut from a shared chunk, so that a small message costs no allocation of its own. */
-const SHARED_READ_BYTES = 4 * 1024;
-
-const KEPT_CHUNK_BYTES = 64 * 1024;
+/** A borrowed read up to this is copied: that costs less than replacing the arena that it would be a view of. */
+const COPIED_BYTES = 4 * 1024;
 
 const SEND = 1;
 const PAUSE = 2;
@@ -41,8 +41,10 @@ const RELEASE = 5;
 const LOW_MARK = 6;
 const TIMER_ADD = 7;
 const TIMER_CANCEL = 8;
+const SEND_TO = 9;
 
-/** Kinds of completions. */
+/** Kinds of completions. The first is what has been taken before its turn. */
+export const TAKEN = 0;
 export const ACCEPTED = 1;
 export const ACCEPT_FAILED = 2;
 export const CONNECTED = 3;
@@ -52,6 +54,10 @@ export const LOST = 6;
 export const BACKLOG = 7;
 export const TIMER = 8;
 export const WOKEN = 9;
+export const READY = 10;
+export const DATAGRAM = 11;
+export const RECEIVE_FAILED = 12;
+export const SEND_FAILED = 13;
 
 /** The part of a token that is an index into tables; the rest is its generation. */
 export const TOKEN_INDEX_MASK = 0xfffff;
@@ -85,6 +91,10 @@ export class Ring {
   readonly completions: Int32Array;
   /** Received bytes, valid until the turn's handles have run. */
   arena: Buffer;
+  /** The same, in words: addresses of datagrams are read from it. */
+  arenaWords: Int32Array;
+  /** The addresses of datagrams. */
+  readonly addresses: AddressBook = new AddressBook();
   /** By a token's index: whose it is. */
   readonly subjects: (RingSubject | null)[] = [];
   /** Called at the first submission after a crossing. */
@@ -94,10 +104,9 @@ export class Ring {
   readonly #submissions: Int32Array;
   readonly #deadlines: Float64Array;
   readonly #outgoing: Buffer;
+  readonly #outgoingWords: Int32Array;
   /** Whether views of the arena are in someone's hands. */
   lent = false;
-  #kept: Buffer = Buffer.alloc(0);
-  #keptUsed = KEPT_CHUNK_BYTES;
   #outgoingUsed = 0;
   /** The stream of the last entry if that is a SEND: further bytes for it extend the entry. */
   #lastSender = -1;
@@ -108,7 +117,9 @@ export class Ring {
     this.#deadlines = new Float64Array(this.#submissions.buffer);
     this.completions = new Int32Array(untransferable(new ArrayBuffer(COMPLETIONS * WORDS * 4)));
     this.#outgoing = Buffer.from(untransferable(new ArrayBuffer(OUTGOING_BYTES)));
+    this.#outgoingWords = new Int32Array(this.#outgoing.buffer);
     this.arena = Buffer.from(new ArrayBuffer(ARENA_BYTES));
+    this.arenaWords = new Int32Array(this.arena.buffer);
     this.core = new addon.NativeCore(
       this.#control,
       this.#submissions,
@@ -187,6 +198,26 @@ export class Ring {
     this.#lastSender = token;
   }
 
+  /** Writes a datagram that leaves with the next crossing; less than {@link OUTGOING_BYTES}. */
+  sendTo(token: number, address: PackedAddress, data: Uint8Array): void {
+    const { words, start, count } = address;
+    const length = count * 4 + data.length;
+    let offset = 0;
+    if (this.#control[SUBMITTED] !== 0) {
+      // Addresses are whole words.
+      offset = (this.#outgoingUsed + 7) & ~7;
+      if (offset + length > OUTGOING_BYTES) {
+        this.core.flush();
+        offset = 0;
+      }
+    }
+    const target = this.#outgoingWords;
+    for (let word = 0; word < count; word++) target[(offset >> 2) + word] = words[start + word]!;
+    this.#outgoing.set(data, offset + count * 4);
+    this.#outgoingUsed = offset + length;
+    this.#submit(SEND_TO, token, offset, length);
+  }
+
   pause(token: number): void {
     this.#submit(PAUSE, token, 0, 0);
   }
@@ -243,32 +274,20 @@ export class Ring {
       const subject = this.subject(entries[at + 1]!) as BacklogSubject | null;
       if (subject !== null) subject._backlog = entries[at + 2]!;
       // Taken. A later value must not be overwritten by this one.
-      entries[at] = 0;
+      entries[at] = TAKEN;
     }
   }
 
   /** Received bytes as memory of their own, safe to keep. */
   keep(offset: number, length: number): Buffer {
-    if (length > SHARED_READ_BYTES) {
-      const own = Buffer.allocUnsafeSlow(length);
-      this.arena.copy(own, 0, offset, offset + length);
-      return own;
-    }
-    // Cut from a chunk that several small reads share: a kept slice pins at most KEPT_CHUNK_BYTES.
-    let at = this.#keptUsed;
-    if (at + length > KEPT_CHUNK_BYTES) {
-      this.#kept = Buffer.allocUnsafeSlow(KEPT_CHUNK_BYTES);
-      markAsUntransferable(this.#kept.buffer);
-      at = 0;
-    }
-    // The next slice begins aligned, so that typed views can be laid over it.
-    this.#keptUsed = (at + length + 7) & ~7;
-    this.arena.copy(this.#kept, at, offset, offset + length);
-    return Buffer.from(this.#kept.buffer, at, length);
+    const kept = keptMemory(length);
+    this.arena.copy(kept, 0, offset, offset + length);
+    return kept;
   }
 
-  /** Received bytes as a view that is detached when the turn is over. */
+  /** Received bytes as a view that is detached when the turn is over, unless they are few. */
   lend(offset: number, length: number): Buffer {
+    if (length <= COPIED_BYTES) return this.keep(offset, length);
     this.lent = true;
     return Buffer.from(this.arena.buffer, offset, length);
   }
@@ -278,6 +297,7 @@ export class Ring {
     const buffer = this.arena.buffer as ArrayBuffer & { transfer?: () => ArrayBuffer };
     const next = buffer.transfer?.() ?? structuredClone(buffer, { transfer: [buffer] });
     this.arena = Buffer.from(next);
+    this.arenaWords = new Int32Array(next);
     this.lent = false;
     this.core.setArena(this.arena);
   }

@@ -1,5 +1,5 @@
-import { RuntimeError } from '../base/index.ts';
 import type { HostedDrive, Selector } from '../base/index.ts';
+import type { HostedDriver } from './driver.ts';
 import type { Ring } from './ring.ts';
 
 /** One completion, for a subclass that wants to look at what a turn brought. */
@@ -40,6 +40,8 @@ export class Completions implements Iterable<Completion> {
 
 /** The native core as what a loop polls. */
 export class MioSelector implements Selector<Completions> {
+  /** What calls the turns of hosted runs. */
+  readonly driver: HostedDriver;
   readonly #ring: Ring;
   readonly #completions: Completions;
   #drive: HostedDrive | null = null;
@@ -48,10 +50,19 @@ export class MioSelector implements Selector<Completions> {
   /** Whether libuv's callback flushes when JavaScript returns. */
   #flushes = false;
   #closed = false;
+  /** Called when submissions are about to be taken: the last chance to make some. */
+  beforeCrossing: (() => void) | null = null;
+  /**
+   * Has the thread wait for what the next turn is due for. Only before the loop rests: as long as turns follow each
+   * other they poll by themselves. Libuv needs no such thing, it watches all the time.
+   */
+  readonly arm?: (timeout: number | null) => void;
 
-  constructor(ring: Ring) {
+  constructor(ring: Ring, driver: HostedDriver) {
     this.#ring = ring;
+    this.driver = driver;
     this.#completions = new Completions(ring);
+    if (driver === 'guest') this.arm = (timeout) => this.#ring.core.guestArm(timeout ?? -1);
   }
 
   /**
@@ -61,23 +72,20 @@ export class MioSelector implements Selector<Completions> {
    */
   select(timeout: number | null): Completions {
     if (this.#polled) this.#polled = false;
-    else this.#ring.core.enter(timeout ?? -1);
+    else {
+      this.beforeCrossing?.();
+      this.#ring.core.enter(timeout ?? -1);
+    }
     return this.#completions;
   }
 
-  /** Tells whose turns libuv is to call; null ends it. */
+  /** Tells whose turns the driver is to call; null ends it. */
   notify(drive: HostedDrive | null): void {
     this.#drive = drive;
     if (drive === null) {
       if (!this.#closed) this.#ring.core.hostStop();
-      return;
-    }
-    if (process.versions['bun'] !== undefined || process.versions['deno'] !== undefined) {
-      throw new RuntimeError(
-        'this runtime has no libuv to host the loop: use runSync(), loop.runUntilCompleteSync() or loop.runForeverSync()',
-      );
-    }
-    this.#ring.core.hostStart(this.#onReady);
+    } else if (this.driver === 'uv') this.#ring.core.hostStart(this.#onReady);
+    else this.#ring.core.guestStart(this.#onRing);
   }
 
   /** Libuv found something: the batch is in the ring. */
@@ -94,15 +102,29 @@ export class MioSelector implements Selector<Completions> {
     }
   };
 
+  /** The thread found something, which the turn takes when it polls. */
+  readonly #onRing = (): void => {
+    this.#drive?.turn();
+  };
+
   /** After the turns of one of the host's ticks: what they wrote leaves, and the next deadline is set. */
   flush(): void {
-    if (this.#closed || this.#flushes || this.#ring.poisoned) return;
-    this.#ring.core.flush();
+    const ring = this.#ring;
+    if (this.#closed || ring.poisoned) return;
+    this.beforeCrossing?.();
+    if (this.#flushes) return;
+    // Libuv is to know of deadlines even when there is nothing to submit.
+    if (this.driver === 'uv' || ring.waiting) ring.core.flush();
   }
 
-  /** Whether a turn has to follow. Natively hosted loops are called again by libuv by themselves. */
+  /**
+   * Whether a turn has to follow. Libuv calls again by itself when there is more; the thread waits only when there is
+   * nothing, and after a panic nobody does.
+   */
   pending(): boolean {
-    return false;
+    const ring = this.#ring;
+    if (this.driver === 'uv') return ring.poisoned;
+    return ring.more || ring.completed > 0 || ring.poisoned;
   }
 
   close(): void {

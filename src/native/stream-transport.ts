@@ -16,10 +16,15 @@
  * 5. The descriptor closes when `connectionLost` has been called, and its token is stale from then on.
  */
 import {
+  ConnectionError,
   FlowControlTransport,
   Handle,
+  LOG_THRESHOLD_FOR_CONNLOST_WRITES,
   OSError,
   RuntimeError,
+  StreamReaderProtocol,
+  TransportSocket,
+  _SendfileMode,
   copyContext,
   isBufferedProtocol,
   logger,
@@ -33,7 +38,8 @@ import type { Socket } from './socket.ts';
 /** A write above this goes out at once: copying it would cost more than a call. */
 const DIRECT_BYTES = 32 * 1024;
 
-const LOG_THRESHOLD_FOR_CONNLOST_WRITES = 5;
+/** The peer is gone: only a write meets that. */
+const EPIPE = 32;
 
 /** Runs what the turn's completions left with a transport. Reused: a connection queues no new object an event. */
 class TransportHandle extends Handle {
@@ -80,11 +86,14 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
   readonly #ring: Ring;
   readonly #native: MioEventLoop;
   readonly #socket: Socket;
+  /** Made when it is asked for. */
+  #view: TransportSocket | null = null;
   readonly #handle: TransportHandle;
   readonly #server: Server | null;
   #protocol: BaseProtocol | null;
   #buffered = false;
   #borrows = false;
+  #copies = false;
 
   #queued = false;
   #offset = 0;
@@ -103,6 +112,7 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
   #connLost = 0;
   #holding = false;
   #emptyWaiter: Future<void> | null = null;
+  #closingCallback: (() => void) | null = null;
 
   constructor(
     loop: MioEventLoop,
@@ -133,7 +143,7 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
   }
 
   override getExtraInfo(name: string, defaultValue?: unknown): unknown {
-    if (name === 'socket') return this.#socket;
+    if (name === 'socket') return (this.#view ??= new TransportSocket(this.#socket));
     if (name === 'sockname' || name === 'peername') {
       const known = super.getExtraInfo(name);
       if (known !== undefined && known !== null) return known;
@@ -156,6 +166,7 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
   #classify(protocol: BaseProtocol): void {
     this.#buffered = isBufferedProtocol(protocol);
     this.#borrows = (protocol as { borrowsData?: boolean }).borrowsData === true;
+    this.#copies = protocol instanceof StreamReaderProtocol;
   }
 
   // --- reading -------------------------------------------------------------------------------------
@@ -198,7 +209,7 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
 
   /** Notes a completion: the connection is gone. */
   _lost(errno: number): void {
-    this.#error = osErrorFromNative(errno, 'read');
+    this.#error = osErrorFromNative(errno, errno === EPIPE ? 'write' : 'read');
     this.#queue();
   }
 
@@ -275,12 +286,11 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
       return;
     }
     const protocol = this.#protocol as Protocol;
-    let data: Uint8Array;
-    if (owned) data = memory.subarray(offset, offset + length);
-    else if (this.#borrows) data = this.#ring.lend(offset, length);
-    else data = this.#ring.keep(offset, length);
     try {
-      protocol.dataReceived(data);
+      if (this.#copies) (protocol as StreamReaderProtocol)._copyReceived(memory, offset, offset + length);
+      else if (owned) protocol.dataReceived(memory.subarray(offset, offset + length));
+      else if (this.#borrows) protocol.dataReceived(this.#ring.lend(offset, length));
+      else protocol.dataReceived(this.#ring.keep(offset, length));
     } catch (error) {
       // Any error of the protocol's costs it the connection; only exits pass.
       if (isExit(error)) throw error;
@@ -345,15 +355,41 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
 
   override write(data: Uint8Array | string): void {
     const bytes = toBytes(data);
-    if (this.#eof) throw new RuntimeError('Cannot call write() after writeEof()');
-    if (this.#emptyWaiter !== null) throw new RuntimeError('unable to write; sendfile is in progress');
+    if (this.#eof || this.#emptyWaiter !== null) this.#refuse('write');
     if (bytes.length === 0) return;
+    if (this.#connLost > 0) this.#drop();
+    else if (this.#put(bytes)) this.#overflowed();
+  }
+
+  override writelines(listOfData: Iterable<Uint8Array | string>): void {
+    // All are looked at before any is sent.
+    const pieces = Array.from(listOfData, toBytes);
+    if (this.#eof || this.#emptyWaiter !== null) this.#refuse('writelines');
+    if (pieces.length === 0) return;
     if (this.#connLost > 0) {
-      if (this.#connLost >= LOG_THRESHOLD_FOR_CONNLOST_WRITES)
-        logger.warning('socket.send() raised exception.');
-      this.#connLost++;
+      this.#drop();
       return;
     }
+    let direct = false;
+    for (const piece of pieces) if (piece.length > 0) direct = this.#put(piece) || direct;
+    // One write of several pieces: the protocol hears of it when all are in.
+    if (direct) this.#overflowed();
+  }
+
+  #refuse(method: string): never {
+    if (this.#eof) throw new RuntimeError(`Cannot call ${method}() after writeEof()`);
+    throw new RuntimeError(`unable to ${method}; sendfile is in progress`);
+  }
+
+  /** A write that comes too late. */
+  #drop(): void {
+    if (this.#connLost >= LOG_THRESHOLD_FOR_CONNLOST_WRITES)
+      logger.warning('socket.send() raised exception.');
+    this.#connLost++;
+  }
+
+  /** Writes bytes; says whether they went to the kernel at once, which may have refused some. */
+  #put(bytes: Uint8Array): boolean {
     const ring = this.#ring;
     if (this.#epoch !== ring.epoch) this.#settle();
     const total = this._backlog + this.#pending + bytes.length;
@@ -362,16 +398,16 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
       // After the bytes are in: a full arena begins a new epoch.
       if (this.#epoch !== ring.epoch) this.#settle();
       this.#pending += bytes.length;
-    } else {
-      this._backlog = ring.core.send(this._token, bytes);
-      this.#settle();
-      this._maybePauseProtocol();
-      this.#updateHold();
+      return false;
     }
+    this._backlog = ring.core.send(this._token, bytes);
+    this.#settle();
+    return true;
   }
 
-  override writelines(listOfData: Iterable<Uint8Array | string>): void {
-    for (const data of listOfData) this.write(data);
+  #overflowed(): void {
+    this._maybePauseProtocol();
+    this.#updateHold();
   }
 
   override writeEof(): void {
@@ -380,13 +416,17 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
     this.#ring.shutdown(this._token);
   }
 
+  get _sendfileCompatible(): _SendfileMode {
+    return _SendfileMode.TRY_NATIVE;
+  }
+
   override canWriteEof(): boolean {
     return true;
   }
 
   override getWriteBufferSize(): number {
     if (this.#connLost > 0) return 0;
-    this.#flush();
+    this.#measure();
     return this._backlog;
   }
 
@@ -405,9 +445,19 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
   /** One attempt to send everything written so far. */
   #flush(): void {
     if (this.#epoch !== this.#ring.epoch) this.#settle();
-    if (this.#pending === 0) return;
-    this._backlog = this.#ring.core.backlog(this._token);
+    if (this.#pending > 0) this.#askBacklog();
+  }
+
+  /** Brings `_backlog` up to date: completions tell of it only at the low mark and when it is gone. */
+  #measure(): void {
+    if (this.#epoch !== this.#ring.epoch) this.#settle();
+    if (this.#pending > 0 || this._backlog > 0) this.#askBacklog();
+  }
+
+  #askBacklog(): void {
+    const backlog = this.#ring.core.backlog(this._token);
     this.#settle();
+    this._backlog = backlog;
   }
 
   #takeBacklog(): void {
@@ -416,6 +466,8 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
     else this._maybeResumeProtocol();
     // resumeWriting may have written, closed or aborted.
     if (this.#connLost > 0) return;
+    // What it wrote must not wait for the end of the turn: if all of it leaves then, nothing is told.
+    if (this.#closing || this.#emptyWaiter !== null) this.#flush();
     this.#updateHold();
     if (this._backlog > 0 || (this.#epoch === this.#ring.epoch && this.#pending > 0)) return;
     if (this.#emptyWaiter !== null && !this.#emptyWaiter.done()) this.#emptyWaiter.setResult();
@@ -438,6 +490,18 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
     this.#emptyWaiter = null;
   }
 
+  /** Sets what is called, once, when the transport begins to close. For `sendfile`. */
+  _onClosing(callback: (() => void) | null): void {
+    this.#closingCallback = callback;
+  }
+
+  #beginClosing(): void {
+    this.#closing = true;
+    const callback = this.#closingCallback;
+    this.#closingCallback = null;
+    callback?.();
+  }
+
   // --- the end -------------------------------------------------------------------------------------
 
   override isClosing(): boolean {
@@ -446,7 +510,7 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
 
   override close(): void {
     if (this.#closing) return;
-    this.#closing = true;
+    this.#beginClosing();
     this.#dropReceived();
     this.#ring.pause(this._token);
     this.#flush();
@@ -483,7 +547,7 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
     this._backlog = 0;
     this.#dropReceived();
     if (!this.#closing) {
-      this.#closing = true;
+      this.#beginClosing();
       this.#ring.pause(this._token);
     }
     this.#connLost++;
@@ -494,7 +558,7 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
   /** The native core is gone: no turn will come to tell the protocol. */
   _abandon(error: Error): void {
     if (this.#connLost > 0 && this.#protocol === null) return;
-    this.#closing = true;
+    if (!this.#closing) this.#beginClosing();
     this.#connLost++;
     this._callConnectionLost(error);
   }
@@ -513,9 +577,11 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
       this.#socket._forget();
       this.#ring.release(this._token);
       this.#protocol = null;
-      this.#connLost++;
       this.#setHold(false);
       this.#server?._detach(this);
+      const waiter = this.#emptyWaiter;
+      if (waiter !== null && !waiter.done())
+        waiter.setException(new ConnectionError('Connection is closed by peer'));
     }
   }
 
