@@ -1,1 +1,11 @@
+export { displayAwaitedByTasksTable, displayAwaitedByTasksTree } from './display-tasks.ts';
+export { locateCoroutines, locateFunction } from './inspector-locator.ts';
+export { interruptSource } from './interrupt.ts';
 export { NodeHost } from './node-host.ts';
+export { emitProcessWarning } from './process-warning.ts';
+export { getAllAwaitedBy } from './remote-tasks.ts';
+export type { ThreadPoolExecutorOptions } from './thread-pool-executor.ts';
+export { BrokenExecutor, ThreadPoolExecutor } from './thread-pool-executor.ts';
+export { transferring } from './transferring.ts';
+export type { WorkerFunction } from './worker-function.ts';
+export { workerFunction } from './worker-function.ts';
