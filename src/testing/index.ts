@@ -1,1 +1,14 @@
+export { findFailure, replay, shrink } from './find-failure.ts';
+export type { Failure, Scenario, SearchOptions } from './find-failure.ts';
+export { ContractError, loopContract } from './loop-contract.ts';
+export type { ContractCheck, ContractLoop, ContractOptions, ContractTransports } from './loop-contract.ts';
+export { SeededRandom } from './seeded-random.ts';
+export { HostDownError, SimulatedDisk, SimulatedHost, currentHost } from './simulated-host.ts';
+export type { HostProgram } from './simulated-host.ts';
+export { applyFaults, describeFault, randomFaults } from './simulated-faults.ts';
+export type { Fault, FaultPlan } from './simulated-faults.ts';
+export { SimulatedLoop } from './simulated-loop.ts';
+export { SimulatedNetwork } from './simulated-network.ts';
+export type { NetworkOptions, TraceEvent } from './simulated-network.ts';
+export type { LinkOptions } from './simulated-wires.ts';
 export { VirtualClockLoop } from './virtual-clock-loop.ts';

@@ -1,6 +1,9 @@
 import { BaseEventLoop, RuntimeError, allTasks, describePending } from '../base/index.ts';
 import type { Loop, Selector } from '../base/index.ts';
 
+/** A few steps of the double that holds the time, as a share of it. */
+const TICK = 2 ** -50;
+
 /** Finds nothing, ever; waiting moves the clock. */
 class VirtualSelector implements Selector<readonly never[]> {
   readonly #loop: VirtualClockLoop;
@@ -10,8 +13,9 @@ class VirtualSelector implements Selector<readonly never[]> {
   }
 
   select(timeout: number | null): readonly never[] {
-    if (timeout === null) this.#loop.onIdle();
-    else this.#loop.advance(timeout);
+    if (timeout !== null) this.#loop.advance(timeout);
+    // A promise of the host's may still bring a hosted run further.
+    else if (this.#loop._drive === null || !this.#loop._isAlive()) this.#loop.onIdle();
     return [];
   }
 }
@@ -39,10 +43,12 @@ export class VirtualClockLoop extends BaseEventLoop<readonly never[]> {
   advance(seconds: number): void {
     if (!(seconds >= 0)) throw new RangeError(`seconds: must not be negative, got ${seconds}`);
     this.#now += seconds;
+    // A clock that is years ahead has coarser ticks: a deadline must not fall between two of them.
+    this._clockResolution = Math.max(this._clockResolution, this.#now * TICK);
   }
 
   /**
-   * Called when nothing is ready and no timer runs: the program can never go on.
+   * Called when nothing is ready, no timer runs and no promise is waited for: the program can never go on.
    *
    * @throws RuntimeError naming each task and what it waits for; a subclass may do otherwise
    */
