@@ -1,9 +1,6 @@
 import test from 'ava';
-import { execFile } from 'node:child_process';
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { promisify } from 'node:util';
 import { fromPromise, run, sleep } from 'miolo';
 import type { Coroutine, Server } from 'miolo';
 import { VirtualClockLoop } from 'miolo/testing';
@@ -162,31 +159,6 @@ test.serial('keys expire by the clock of the loop', async (t) => {
       t.false(store.has('a'));
       t.is(store.ttl('a'), -2);
     })(),
-    { loopFactory: () => new VirtualClockLoop() as never },
+    { loopFactory: () => new VirtualClockLoop() },
   );
-});
-
-const redis = spawnSync('redis-benchmark', ['--version']).status === 0;
-
-test.serial('redis-cli and redis-benchmark find nothing to complain of', async (t) => {
-  if (!redis) {
-    t.log('redis-benchmark is not installed: its test did not run');
-    t.pass();
-    return;
-  }
-  const call = promisify(execFile);
-  await withServer(async (port) => {
-    const cli = async (...args: string[]): Promise<string> =>
-      (await call('redis-cli', ['-p', String(port), ...args])).stdout.trim();
-    t.is(await cli('set', 'key', 'a value', 'EX', '100'), 'OK');
-    t.is(await cli('get', 'key'), 'a value');
-    t.is(await cli('ttl', 'key'), '100');
-    const { stdout, stderr } = await call('redis-benchmark', [
-      ...['-p', String(port), '-P', '16', '-n', '20000', '-q', '--csv'],
-      ...['-t', 'ping,set,get,incr,lpush,lrange'],
-    ]);
-    t.is(stderr, '');
-    t.false(/error/i.test(stdout), stdout);
-    t.true(stdout.includes('LRANGE_600'));
-  });
 });

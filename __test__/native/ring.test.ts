@@ -2,6 +2,7 @@ import test from 'ava';
 import { BufferedProtocol, fromPromise, run, sleep } from 'miolo';
 import type { Coroutine, Protocol, Transport } from 'miolo';
 import { Echo, Recorder, nodeClient, portOf, serve, theLoop } from '../helpers.js';
+import { inBothDrives } from './pair.js';
 
 test.serial('more submissions in a turn than the ring holds all take effect, in order', async (t) => {
   await run(
@@ -105,4 +106,46 @@ test.serial('memory of a BufferedProtocol may shrink and grow between its uses',
       yield* server.waitClosed();
     })(),
   );
+});
+
+inBothDrives(test, 'reads of every size are kept apart, whatever memory they share', function* (t) {
+  class Keeper extends Recorder {
+    readonly kept: Uint8Array[] = [];
+
+    override dataReceived(data: Uint8Array): void {
+      super.dataReceived(data);
+      this.kept.push(data);
+    }
+  }
+  const keeper = new Keeper();
+  const server = yield* serve(() => keeper);
+  const [transport] = yield* theLoop().createConnection(() => new Recorder(), '127.0.0.1', portOf(server));
+  let sent = 0;
+  for (const size of [1, 7, 4096, 4097, 30_000, 65_536, 65_537, 200_000]) {
+    for (let round = 0; round < 20; round++) {
+      const bytes = Buffer.from(Array.from({ length: size }, (_each, at) => ((sent + at) * 7) & 0xff));
+      transport.write(bytes);
+      sent += size;
+      while (keeper.bytes < sent) yield* sleep(0);
+    }
+  }
+  t.true(new Set(keeper.kept.map(({ length }) => length)).size > 4);
+  let at = 0;
+  for (const data of keeper.kept) {
+    t.true(data.every((byte, index) => byte === (((at + index) * 7) & 0xff)));
+    t.is(data.byteOffset % 8, 0);
+    at += data.length;
+    const { buffer, length } = data;
+    if (buffer.byteLength === length) continue;
+    // Memory that others have a share in cannot be given away: newer Nodes throw, older ones copy.
+    try {
+      structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+    } catch (error) {
+      t.is((error as Error).name, 'DataCloneError');
+    }
+    t.is(data.length, length);
+  }
+  transport.close();
+  server.close();
+  yield* server.waitClosed();
 });

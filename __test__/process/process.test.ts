@@ -1,32 +1,9 @@
 import test from 'ava';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { ROOT } from '../helpers.js';
-
-interface Outcome {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a program in a process of its own, in the package's folder. */
-async function program(source: string, env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
-    cwd: ROOT,
-    env: { ...process.env, ...env },
-    timeout: 100_000,
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-  return { code, signal, stdout, stderr };
-}
+import { ROOT, program } from '../helpers.js';
 
 const ECHO = `
   import { run, getRunningLoop, Protocol, sleep } from 'miolo';
@@ -75,7 +52,24 @@ test('a run that can never finish says so when the process would end, naming who
   t.not(outcome.code, 0);
   t.regex(outcome.stderr, /RuntimeError: the run can never finish/);
   t.regex(outcome.stderr, /Task-\d+: waits for task the child/);
-  t.regex(outcome.stderr, /the child: waits for <Future pending>/);
+  t.regex(outcome.stderr, /the child: waits for <Future pending /);
+});
+
+test('an error that nobody asked for is told once, at the latest when the process ends', async (t) => {
+  const outcome = await program(`
+    import { MioEventLoop } from 'miolo';
+    const loop = new MioEventLoop();
+    function* failing() { throw new Error('lost'); }
+    function* main() {
+      globalThis.kept = loop.createTask(failing(), { name: 'kept' });
+      yield;
+    }
+    await loop.runUntilComplete(main());
+    console.log('the end of the program');
+  `);
+  t.like(outcome, { code: 0, stdout: 'the end of the program\n' });
+  t.is(outcome.stderr.match(/Task exception was never retrieved/g)?.length, 1);
+  t.regex(outcome.stderr, /name='kept'[\s\S]*Error: lost/);
 });
 
 test('what was written before process.exit() is sent', async (t) => {
