@@ -1,82 +1,63 @@
 // @ts-check
 /**
- * miolo's echo servers: `node bench/echo-server.mjs --api protocol|buffered|borrowed --drive hosted|sync --port N`.
+ * miolo's echo servers:
+ * `node bench/echo-server.mjs --api protocol|buffered|borrowed|streams --drive hosted|sync --loop NAME --port N`.
  *
  * Prints `ready PORT` when it listens (port 0, the default, takes a free one).
  */
-import { BufferedProtocol, Protocol, getRunningLoop, run, runSync } from 'miolo';
+import { MioEventLoop, run, runSync } from 'miolo';
 import { parseArgs } from 'node:util';
+import { apis } from './echo-protocols.mjs';
 
 const { values } = parseArgs({
   options: {
     api: { type: 'string', default: 'protocol' },
     drive: { type: 'string', default: 'hosted' },
+    loop: { type: 'string', default: 'plain' },
     port: { type: 'string', default: '0' },
   },
 });
 
-class Echo extends Protocol {
-  connectionMade(transport) {
-    this.transport = transport;
+const start = apis[values.api];
+if (start === undefined) throw new Error(`--api must be one of ${Object.keys(apis).join(', ')}`);
+
+/** Overrides what each turn, each connection and each callback goes through, by what only passes on. */
+class Overriding extends MioEventLoop {
+  _processEvents(events) {
+    super._processEvents(events);
   }
 
-  dataReceived(data) {
-    this.transport.write(data);
+  _makeSocketTransport(...args) {
+    return super._makeSocketTransport(...args);
   }
 
-  pauseWriting() {
-    this.transport.pauseReading();
+  _addCallback(handle) {
+    super._addCallback(handle);
   }
 
-  resumeWriting() {
-    this.transport.resumeReading();
-  }
-}
-
-class BorrowingEcho extends Echo {
-  borrowsData = true;
-}
-
-/** One for all: what is in it has been written before the next bytes come. */
-const shared = Buffer.allocUnsafeSlow(256 * 1024);
-
-class BufferedEcho extends BufferedProtocol {
-  connectionMade(transport) {
-    this.transport = transport;
-  }
-
-  getBuffer() {
-    return shared;
-  }
-
-  bufferUpdated(count) {
-    this.transport.write(shared.subarray(0, count));
-  }
-
-  pauseWriting() {
-    this.transport.pauseReading();
-  }
-
-  resumeWriting() {
-    this.transport.resumeReading();
+  callSoon(callback, args, options) {
+    return super.callSoon(callback, args, options);
   }
 }
 
-const factories = {
-  protocol: () => new Echo(),
-  borrowed: () => new BorrowingEcho(),
-  buffered: () => new BufferedEcho(),
+/** @type {Record<string, () => MioEventLoop>} */
+const loops = {
+  plain: () => new MioEventLoop(),
+  overriding: () => new Overriding(),
+  debug() {
+    const loop = new MioEventLoop();
+    loop.setDebug(true);
+    return loop;
+  },
 };
-
-const factory = factories[values.api];
-if (factory === undefined) throw new Error(`--api must be one of ${Object.keys(factories).join(', ')}`);
+const loopFactory = loops[values.loop];
+if (loopFactory === undefined) throw new Error(`--loop must be one of ${Object.keys(loops).join(', ')}`);
 
 function* main() {
-  const loop = getRunningLoop();
-  const server = yield* loop.createServer(factory, '127.0.0.1', Number(values.port), { backlog: 4096 });
+  const server = yield* start(Number(values.port));
   console.log(`ready ${server.sockets[0].getsockname()[1]}`);
   yield* server.serveForever();
 }
 
-if (values.drive === 'sync') runSync(main());
-else await run(main());
+if (values.drive === 'sync') runSync(main(), { loopFactory });
+else await run(main(), { loopFactory });
