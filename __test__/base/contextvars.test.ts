@@ -192,6 +192,59 @@ test('a context that is given is used itself, so that changes stay in it', (t) =
   t.is(context.get(variable), 'soon threadsafe later at done task again');
 });
 
+test('callbacks made in one context do not see each other’s changes', (t) => {
+  const loop = new MinimalLoop();
+  const variable = new ContextVar<string>('variable', { default: 'none' });
+  const seen: string[] = [];
+  const change = (value: string): void => {
+    seen.push(variable.get());
+    variable.set(value);
+    seen.push(variable.get());
+    // Made in the context that was changed.
+    if (value === 'first') loop.callSoon(change, ['third']);
+  };
+  loop.callSoon(change, ['first']);
+  loop.callSoon(change, ['second']);
+  loop.drain();
+  t.deepEqual(seen, ['none', 'first', 'none', 'second', 'first', 'third']);
+  t.is(variable.get(), 'none');
+});
+
+test('what a callback changed is there when its handle runs again, and in no other', (t) => {
+  const loop = new MinimalLoop();
+  const variable = new ContextVar<number>('variable', { default: 0 });
+  const count = (): void => void variable.set(variable.get() + 1);
+  const handle = loop.callSoon(count);
+  const other = loop.callSoon(count);
+  handle._run();
+  handle._run();
+  t.is(handle.getContext().get(variable), 2);
+  t.is(other.getContext().get(variable, 0), 0);
+});
+
+test('a handle’s context is the one that its callback runs in, whenever it is asked for', (t) => {
+  const loop = new MinimalLoop();
+  const variable = new ContextVar<string>('variable', { default: 'none' });
+  const asking = loop.callSoon(() => {
+    const context = asking.getContext();
+    variable.set('inside');
+    t.is(context.get(variable), 'inside');
+    t.is(asking.getContext(), context);
+    t.not(other.getContext(), context);
+    t.throws(() => context.run(() => {}), { instanceOf: RuntimeError });
+  });
+  const other = loop.callSoon(() => t.is(variable.get(), 'outside'));
+  other.getContext().run(() => variable.set('outside'));
+  const late = loop.callSoon(() => {
+    variable.set('late');
+    t.is(late.getContext().get(variable), 'late');
+  });
+  loop.drain();
+  t.is(asking.getContext().get(variable), 'inside');
+  t.is(late.getContext().get(variable), 'late');
+  t.is(variable.get(), 'none');
+});
+
 test('a callback whose context is entered already is reported, and does not run', (t) => {
   const loop = new RecordingLoop();
   const context = new Context();

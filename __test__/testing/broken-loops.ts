@@ -108,7 +108,8 @@ export class RunsCancelledHandles extends VirtualClockLoop {
 
 class Leaky extends Handle {
   override _run(): void {
-    this._context._enter();
+    const context = this._context!;
+    const previous = context._enter();
     try {
       this._callback!(...this._args);
     } catch (error) {
@@ -116,7 +117,7 @@ class Leaky extends Handle {
       this._loop.callExceptionHandler({ message: 'Exception in callback', exception: error });
       return;
     }
-    this._context._leave();
+    context._leave(previous);
   }
 }
 

@@ -23,13 +23,14 @@ export class Context {
   /** Whether another context has the same map. */
   declare _shared: boolean;
   declare _entered: boolean;
-  declare _previous: Context | null;
+  /** A copy for all who want one until the context changes; itself, if it is such a copy. See {@link sharedCopy}. */
+  declare _sharedCopy: Context | null;
 
   constructor() {
     this._values = EMPTY;
     this._shared = true;
     this._entered = false;
-    this._previous = null;
+    this._sharedCopy = null;
   }
 
   /**
@@ -38,11 +39,11 @@ export class Context {
    * @throws RuntimeError when the context is entered already
    */
   run<A extends readonly unknown[], R>(fn: (...args: A) => R, ...args: A): R {
-    this._enter();
+    const previous = this._enter();
     try {
       return fn(...args);
     } finally {
-      this._leave();
+      this._leave(previous);
     }
   }
 
@@ -78,19 +79,21 @@ export class Context {
     return copy;
   }
 
-  /** Makes this the current context until {@link _leave}. For handles and tasks; use {@link run}. */
-  _enter(): void {
+  /** Makes this the current context until {@link _leave}, which wants what is returned. For handles and tasks. */
+  _enter(): Context | null {
     if (this._entered) throw new RuntimeError('cannot enter context: it is already entered');
-    this._entered = true;
-    this._previous = current;
+    this._entered = this._sharedCopy !== this;
+    const previous = current;
     setCurrent(this);
+    return previous;
   }
 
-  /** Ends what {@link _enter} began. */
-  _leave(): void {
-    current = this._previous;
-    this._previous = null;
-    this._entered = false;
+  /** Ends what {@link _enter} began. Returns the context that was current: another if this is a shared copy that changed. */
+  _leave(previous: Context | null): Context {
+    const left = current!;
+    left._entered = false;
+    current = previous;
+    return left;
   }
 
   _set(variable: ContextVar<unknown>, value: unknown): void {
@@ -102,6 +105,7 @@ export class Context {
   }
 
   _own(): Values {
+    this._sharedCopy = null;
     if (this._shared) {
       this._values = new Map(this._values);
       this._shared = false;
@@ -165,7 +169,7 @@ export class ContextVar<T> {
 
   /** Sets the value in the current context. */
   set(value: T): Token<T> {
-    const context = (current ??= new Context());
+    const context = ownContext();
     const self = this as unknown as ContextVar<unknown>;
     const old = context.has(self) ? (context.get(this) as T) : Token.MISSING;
     context._set(self, value);
@@ -193,4 +197,27 @@ export class ContextVar<T> {
 export function copyContext(): Context {
   current ??= new Context();
   return current.copy();
+}
+
+/**
+ * A copy of the current context for a handle. All handles share it until the context changes: most never need one of
+ * their own, and making it is a quarter of `callSoon`. Whoever changes a variable in it gets a context of its own.
+ */
+export function sharedCopy(): Context {
+  const from = (current ??= new Context());
+  if (from._sharedCopy === null) {
+    const copy = (from._sharedCopy = from.copy());
+    copy._sharedCopy = copy;
+  }
+  return from._sharedCopy;
+}
+
+/** The current context, if need be a copy of its own in place of a shared one. */
+export function ownContext(): Context {
+  if (current === null) return (current = new Context());
+  if (current._sharedCopy === current) {
+    current = current.copy();
+    current._entered = true;
+  }
+  return current;
 }

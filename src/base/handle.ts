@@ -1,4 +1,4 @@
-import { type Context, copyContext } from './contextvars.ts';
+import { type Context, ownContext, sharedCopy } from './contextvars.ts';
 import { DEBUG_STACK_DEPTH } from './debug.ts';
 import { isExit } from './exceptions.ts';
 import type { Loop } from './loop.ts';
@@ -45,7 +45,8 @@ export class Handle {
   declare _callback: Callback | null;
   declare _args: readonly unknown[];
   declare readonly _loop: Loop;
-  declare readonly _context: Context;
+  /** What the callback runs in; null while it runs in a copy that others share. */
+  declare _context: Context | null;
   declare _cancelled: boolean;
   /** In debug mode: where the handle was made. */
   declare _sourceTraceback: string[] | null;
@@ -61,14 +62,16 @@ export class Handle {
     this._callback = callback;
     this._args = args ?? NO_ARGS;
     this._loop = loop;
-    this._context = context ?? copyContext();
+    this._context = context ?? sharedCopy();
     this._cancelled = false;
     this._sourceTraceback = loop._debug ? creationStack() : null;
   }
 
   /** The context that the callback runs in. */
   getContext(): Context {
-    return this._context;
+    const context = this._context;
+    if (context === null) return ownContext();
+    return context._sharedCopy === context ? (this._context = context.copy()) : context;
   }
 
   /** Sees to it that the callback is not called. Harmless if it has been, or twice. */
@@ -91,7 +94,9 @@ export class Handle {
     const callback = this._callback!;
     try {
       const args = this._args;
-      this._context._enter();
+      const context = this._context!;
+      const previous = context._enter();
+      if (context._sharedCopy === context) this._context = null;
       try {
         switch (args.length) {
           case 0:
@@ -107,7 +112,7 @@ export class Handle {
             callback(...args);
         }
       } finally {
-        this._context._leave();
+        this._context = context._leave(previous);
       }
     } catch (error) {
       if (isExit(error)) throw error;

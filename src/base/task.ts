@@ -198,11 +198,11 @@ export class Task<T = unknown> extends Future<T> implements Linked {
     try {
       _registerEagerTask(this);
       try {
-        this._context._enter();
+        const previous = this._context._enter();
         try {
           runStep(this as Task, null);
         } finally {
-          this._context._leave();
+          this._context._leave(previous);
         }
       } finally {
         _unregisterEagerTask(this);

@@ -48,7 +48,7 @@ import { VirtualClockLoop } from './virtual-clock-loop.ts';
 
 /** Whether the handle's host lets it run now: not when the host is down, later when it is paused. */
 function admitted(handle: Handle): boolean {
-  const life: HostLife | null = lifeOf(handle._context);
+  const life: HostLife | null = lifeOf(handle._context!);
   return life === null || life.admit(handle);
 }
 
