@@ -3,7 +3,7 @@
  * and reported when they are collected before anybody drove them.
  */
 import type { Coroutine } from './coroutine.ts';
-import { creationStack } from './handle.ts';
+import { CreationStack } from './creation-stack.ts';
 import { warn } from './warnings.ts';
 
 /** What is known of a coroutine that is watched. */
@@ -33,7 +33,8 @@ const DRIVING = ['next', 'throw', 'return'] as const;
 /** Watches `coro` until somebody drives it, by whatever means. */
 export function trackCoroutine<C extends Coroutine<unknown>>(coro: C, name: string): C {
   registry ??= new FinalizationRegistry(report);
-  registry.register(coro, { name, stack: creationStack() }, coro);
+  // In text at once: the frames may hold on to the coroutine.
+  registry.register(coro, { name, stack: new CreationStack().lines }, coro);
   for (const method of DRIVING) {
     Object.defineProperty(coro, method, {
       configurable: true,

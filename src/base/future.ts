@@ -1,9 +1,10 @@
 import { type Awaiter, awaitersOf } from './awaited-by.ts';
 import type { Context } from './contextvars.ts';
 import { copyContext } from './contextvars.ts';
+import { CreationStack } from './creation-stack.ts';
 import { CancelledError, InvalidStateError, RuntimeError, StopIteration, ValueError } from './exceptions.ts';
 import { type FutureLike, type Yieldable, _getLoop } from './future-like.ts';
-import { type Callback, creationStack, formatCallback } from './handle.ts';
+import { type Callback, formatCallback } from './handle.ts';
 import type { Loop } from './loop.ts';
 import { getEventLoop } from './running-loop.ts';
 import { noteSuspension } from './suspension.ts';
@@ -93,7 +94,8 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
   /** Whether an error is to be reported if nobody retrieves it. */
   declare _unretrieved: boolean;
   declare _awaitedBy: Awaiter;
-  declare _sourceTraceback: string[] | null;
+  /** In debug mode: where the future was made. */
+  declare readonly _creation: CreationStack | null;
 
   /**
    * @param options.loop the loop that runs the callbacks; default: the current one
@@ -111,7 +113,12 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
     this._cancelledExc = null;
     this._unretrieved = false;
     this._awaitedBy = null;
-    this._sourceTraceback = loop._debug ? creationStack() : null;
+    this._creation = loop._debug ? new CreationStack() : null;
+  }
+
+  /** In debug mode: the stack of whoever made the future, innermost frame first. */
+  get _sourceTraceback(): string[] | null {
+    return this._creation?.lines ?? null;
   }
 
   /** The loop of the future. */
@@ -329,7 +336,7 @@ export class Future<T = unknown> implements FutureLike<T>, PromiseLike<T> {
       const shown = names.length <= 2 ? names : [names[0], `<${names.length - 2} more>`, names.at(-1)];
       info.push(`cb=[${shown.join(', ')}]`);
     }
-    if (this._sourceTraceback !== null) info.push(`created ${this._sourceTraceback[0] ?? ''}`);
+    if (this._creation !== null) info.push(`created ${this._creation.lines[0] ?? ''}`);
     return info;
   }
 

@@ -1,5 +1,5 @@
 import { type Context, ownContext, sharedCopy } from './contextvars.ts';
-import { DEBUG_STACK_DEPTH } from './debug.ts';
+import { CreationStack } from './creation-stack.ts';
 import { isExit } from './exceptions.ts';
 import type { Loop } from './loop.ts';
 
@@ -8,27 +8,6 @@ import type { Loop } from './loop.ts';
 export type Callback = (...args: any[]) => unknown;
 
 const NO_ARGS: readonly unknown[] = Object.freeze([]);
-
-/** More frames of ours than ever stand between whoever asks and the handle. */
-const OUR_FRAMES = 10;
-
-/** How stacks name the folder of this package, with source maps or without; empty in a bundle. */
-let ours: string | null = null;
-
-/** The stack of whoever asked for a handle or a future, innermost frame first, without the frames of ours before it. */
-export function creationStack(): string[] {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = DEBUG_STACK_DEPTH + OUR_FRAMES;
-  const stack = new Error().stack ?? '';
-  Error.stackTraceLimit = limit;
-  const lines = stack.split('\n').map((line) => line.trim());
-  if (lines[0]?.startsWith('Error') === true) lines.shift();
-  // The first frame is of this very file.
-  ours ??= /([^\s(@]*)base[\\/]handle\.[jt]s:\d/.exec(lines[0] ?? '')?.[1] ?? '';
-  const folder = ours;
-  const first = folder === '' ? 0 : lines.findIndex((line) => !line.includes(folder));
-  return first < 0 ? [] : lines.slice(first, first + DEBUG_STACK_DEPTH);
-}
 
 /** A short name for a callback, as reports show it. */
 export function formatCallback(callback: unknown): string {
@@ -49,7 +28,7 @@ export class Handle {
   declare _context: Context | null;
   declare _cancelled: boolean;
   /** In debug mode: where the handle was made. */
-  declare _sourceTraceback: string[] | null;
+  declare readonly _creation: CreationStack | null;
   /** In debug mode: what a cancelled handle was. */
   declare _repr?: string;
 
@@ -64,7 +43,12 @@ export class Handle {
     this._loop = loop;
     this._context = context ?? sharedCopy();
     this._cancelled = false;
-    this._sourceTraceback = loop._debug ? creationStack() : null;
+    this._creation = loop._debug ? new CreationStack() : null;
+  }
+
+  /** In debug mode: the stack of whoever made the handle, innermost frame first. */
+  get _sourceTraceback(): string[] | null {
+    return this._creation?.lines ?? null;
   }
 
   /** The context that the callback runs in. */
@@ -120,7 +104,7 @@ export class Handle {
         message: `Exception in callback ${formatCallback(callback)}`,
         exception: error,
         handle: this,
-        ...(this._sourceTraceback === null ? {} : { sourceTraceback: this._sourceTraceback }),
+        ...(this._creation === null ? {} : { sourceTraceback: this._creation.lines }),
       });
     }
   }
