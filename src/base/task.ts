@@ -54,7 +54,7 @@ export class Task<T = unknown> extends Future<T> implements Linked {
   /** Whether a loop that closes reports the task if it is pending. asyncio: `_log_destroy_pending`. */
   declare _logDestroyPending: boolean;
   /** Made once, for every step and every wait: the arguments, and the context with what a wait calls. */
-  declare readonly _stepArgs: readonly [Task<T>];
+  declare _stepArgs: readonly [Task<T>] | null;
   declare _wakeup: DoneCallback | null;
   declare readonly _number: number;
 
@@ -82,7 +82,7 @@ export class Task<T = unknown> extends Future<T> implements Linked {
     this._futWaiter = null;
     this._cancelsRequested = 0;
     this._logDestroyPending = true;
-    this._stepArgs = [this];
+    this._stepArgs = null;
     this._wakeup = null;
     if (options.eagerStart === true && this._loop.isRunning()) this.#eagerStart();
     else {
@@ -170,7 +170,7 @@ export class Task<T = unknown> extends Future<T> implements Linked {
 
   /** Queues the next step, which throws `error` into the coroutine if there is one. */
   _scheduleStep(error?: unknown): void {
-    if (error === undefined) this._loop.callSoon(stepTask, this._stepArgs as [Task], this);
+    if (error === undefined) this._loop.callSoon(stepTask, (this._stepArgs ??= [this]) as [Task], this);
     else this._loop.callSoon(stepTask, [this as Task, error], this);
   }
 
