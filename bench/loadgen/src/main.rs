@@ -3,19 +3,19 @@
 //! `miolo-loadgen --port N [--connections C] [--pipeline P] [--size S] [--warmup s] [--seconds s] [--pid SERVER]
 //! [--verify] [--connect]`
 //!
-//! Talks to the loopback address only, for a bounded time. Prints one line of JSON: messages a second, latency, and
-//! the server's CPU time a message as the operating system accounts it. With `--connect` a message is a connection of
-//! its own: connect, echo, close.
+//! Talks to the loopback address only, for a bounded time. Prints one line of JSON: messages a second, latency in
+//! microseconds, and the server's CPU time a message as the operating system accounts it. With `--connect` a message is
+//! a connection of its own: connect, echo, close.
 
 use std::collections::VecDeque;
 use std::error::Error;
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use miolo_loadgen::cpu_time;
 
 /// Seconds that a run may take at most.
 const LONGEST: f64 = 120.0;
@@ -96,6 +96,7 @@ struct Client {
     connections: Vec<Connection>,
     plain: Vec<u8>,
     buffer: Vec<u8>,
+    /// In tenths of a microsecond.
     latencies: Vec<u32>,
     messages: u64,
     /// Whether the warm-up is over.
@@ -188,7 +189,7 @@ impl Client {
                     let sent = connection.sent.pop_front().ok_or("more came back than was sent")?;
                     if self.measuring {
                         self.messages += 1;
-                        self.latencies.push(u32::try_from((now - sent).as_micros()).unwrap_or(u32::MAX));
+                        self.latencies.push(u32::try_from((now - sent).as_nanos() / 100).unwrap_or(u32::MAX));
                     }
                     connection.sent.push_back(now);
                 }
@@ -224,16 +225,6 @@ impl Client {
     }
 }
 
-/// Nanoseconds of CPU that a process has used, all its threads together.
-fn cpu_time(pid: u32) -> io::Result<u64> {
-    let mut total = 0;
-    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let text = fs::read_to_string(thread?.path().join("schedstat"))?;
-        total += text.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
-    }
-    Ok(total)
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_arguments()?;
     let mut client = Client::new(settings.clone())?;
@@ -253,13 +244,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("no message came back".into());
     }
     client.latencies.sort_unstable();
-    let percentile = |thousandths: usize| client.latencies[(client.latencies.len() - 1) * thousandths / 1000];
+    // Microseconds.
+    let percentile = |thousandths: usize| {
+        f64::from(client.latencies[(client.latencies.len() - 1) * thousandths / 1000]) / 10.0
+    };
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let (messages, own) = (client.messages as f64, own as f64);
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let per_message = server.map_or("null".into(), |nanos| format!("{:.1}", nanos as f64 / messages));
     println!(
-        "{{\"rate\":{:.1},\"cpu\":{per_message},\"p50\":{},\"p99\":{},\"p999\":{},\"busy\":{:.3},\"messages\":{}}}",
+        "{{\"rate\":{:.1},\"cpu\":{per_message},\"p50\":{:.1},\"p99\":{:.1},\"p999\":{:.1},\"busy\":{:.3},\"messages\":{}}}",
         messages / seconds,
         percentile(500),
         percentile(990),

@@ -5,24 +5,14 @@
 //! a datagram that the operating system accounts to the server.
 
 use std::error::Error;
-use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use miolo_loadgen::cpu_time;
+
 /// Seconds that a run may take at most.
 const LONGEST: f64 = 60.0;
-
-/// Clock ticks of /proc a second, on every Linux there is.
-const TICKS: f64 = 100.0;
-
-fn processor_seconds(pid: u32) -> Result<f64, Box<dyn Error>> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name, in brackets, may hold anything.
-    let (_, rest) = stat.rsplit_once(')').ok_or("no stat")?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / TICKS)
-}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         socket.send(&payload)?;
     }
     let (mut echoes, mut lost) = (0u64, 0u64);
-    let used = processor_seconds(pid)?;
+    let used = cpu_time(pid)?;
     let start = Instant::now();
     while start.elapsed() < limit {
         match socket.recv(&mut buffer) {
@@ -60,9 +50,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let elapsed = start.elapsed().as_secs_f64();
-    let used = processor_seconds(pid)? - used;
-    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    let echoes = echoes.max(1) as f64;
-    println!("{{\"rate\":{},\"cpu\":{},\"lost\":{lost}}}", echoes / elapsed, used * 1e9 / echoes);
+    let used = cpu_time(pid)? - used;
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let (echoes, used) = (echoes.max(1) as f64, used as f64);
+    println!("{{\"rate\":{},\"cpu\":{},\"lost\":{lost}}}", echoes / elapsed, used / echoes);
     Ok(())
 }
