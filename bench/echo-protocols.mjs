@@ -2,7 +2,7 @@
 /** miolo's echo servers, one for each way in which bytes can be had: what the benchmarks and the guard serve by. */
 import { BufferedProtocol, ConnectionError, Protocol, getRunningLoop, startServer } from 'miolo';
 
-class Echo extends Protocol {
+export class Echo extends Protocol {
   connectionMade(transport) {
     this.transport = transport;
   }
@@ -20,14 +20,14 @@ class Echo extends Protocol {
   }
 }
 
-class BorrowingEcho extends Echo {
+export class BorrowingEcho extends Echo {
   borrowsData = true;
 }
 
 /** One for all: what is in it has been written before the next bytes come. */
-const shared = Buffer.allocUnsafeSlow(256 * 1024);
+export const shared = Buffer.allocUnsafeSlow(256 * 1024);
 
-class BufferedEcho extends BufferedProtocol {
+export class BufferedEcho extends BufferedProtocol {
   connectionMade(transport) {
     this.transport = transport;
   }
@@ -63,7 +63,8 @@ function* echo(reader, writer) {
   writer.close();
 }
 
-const serve = (factory) => (port) =>
+/** What starts a server whose connections `factory` makes protocols for. */
+export const serve = (factory) => (port) =>
   getRunningLoop().createServer(factory, '127.0.0.1', port, { backlog: 4096 });
 
 /** By name: what starts a server on a loopback port, as a coroutine. */

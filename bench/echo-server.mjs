@@ -1,23 +1,27 @@
 // @ts-check
 /**
  * miolo's echo servers:
- * `node bench/echo-server.mjs --api protocol|buffered|borrowed|streams --drive hosted|sync --loop NAME --port N`.
+ * `node bench/echo-server.mjs --api protocol|buffered|borrowed|streams --drive hosted|sync --loop NAME --pieces N --port N`.
  *
- * Prints `ready PORT` when it listens (port 0, the default, takes a free one).
+ * Prints `ready PORT` when it listens (port 0, the default, takes a free one). What is received at once is answered by
+ * `--pieces` writes (1).
  */
 import { MioEventLoop, run, runSync } from 'miolo';
 import { parseArgs } from 'node:util';
-import { apis } from './echo-protocols.mjs';
+import { apisInPieces } from './echo-pieces.mjs';
+import { apis as apisInOne } from './echo-protocols.mjs';
 
 const { values } = parseArgs({
   options: {
     api: { type: 'string', default: 'protocol' },
     drive: { type: 'string', default: 'hosted' },
     loop: { type: 'string', default: 'plain' },
+    pieces: { type: 'string', default: '1' },
     port: { type: 'string', default: '0' },
   },
 });
 
+const apis = values.pieces === '1' ? apisInOne : apisInPieces(Number(values.pieces));
 const start = apis[values.api];
 if (start === undefined) throw new Error(`--api must be one of ${Object.keys(apis).join(', ')}`);
 
