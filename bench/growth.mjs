@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { growth } from './scheduler/cases/growth.mjs';
 import { startChild } from './scheduler/child.mjs';
 import { median, spread } from './statistics.mjs';
+import { table } from './table.mjs';
 
 const WORKER = fileURLToPath(new URL('scheduler/worker.mjs', import.meta.url));
 const PEERS = ['miolo base', 'miolo blocking'];
@@ -42,14 +43,11 @@ export async function measureGrowth({ rounds, seconds }) {
 /** @param {Awaited<ReturnType<typeof measureGrowth>>} results */
 export function growthTable(results) {
   const counts = [...(results[0]?.figures.keys() ?? [])];
-  const lines = [
-    `| CPU, ns each | ${counts.map((count) => count.toLocaleString('en')).join(' | ')} |`,
-    `|---|${'---|'.repeat(counts.length)}`,
-  ];
-  for (const { title, peer, figures } of results) {
-    lines.push(`| ${title}, ${peer} | ${[...figures.values()].map(spread).join(' | ')} |`);
-  }
-  return lines.join('\n');
+  const rows = results.map(({ title, peer, figures }) => [
+    `${title}, ${peer}`,
+    ...[...figures.values()].map((all) => spread(all)),
+  ]);
+  return table(['CPU, ns each', ...counts.map((count) => count.toLocaleString('en'))], rows);
 }
 
 /** @param {Awaited<ReturnType<typeof measureGrowth>>} results */

@@ -13,7 +13,8 @@ import { pathToFileURL } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 import { machine, pinned } from './machine.mjs';
 import { startServer } from './servers.mjs';
-import { median, spread, whole } from './statistics.mjs';
+import { spread, whole } from './statistics.mjs';
+import { table } from './table.mjs';
 
 const COMMANDS = ['SET', 'GET', 'INCR'];
 const REDIS = 'redis-server';
@@ -78,7 +79,7 @@ export async function compareKv({ rounds, requests }) {
     }
   }
   const servers = [await startRedis()];
-  const lines = [];
+  const parts = [];
   try {
     for (const drive of ['hosted', 'sync']) {
       const command = [process.execPath, 'examples/kv-server/server.mjs', '--port', '0', '--drive', drive];
@@ -86,12 +87,7 @@ export async function compareKv({ rounds, requests }) {
       servers.push(await startServer({ name }, pinned(command)));
     }
     for (const pipeline of [1, 16]) {
-      lines.push(
-        `### redis-benchmark -P ${pipeline}, 50 connections`,
-        '',
-        '| server | command | requests/s | / redis-server | CPU a request / redis-server |',
-        '|---|---|---|---|---|',
-      );
+      const rows = [];
       for (const command of COMMANDS) {
         const found = [];
         for (let round = 0; round < rounds; round++) {
@@ -99,21 +95,20 @@ export async function compareKv({ rounds, requests }) {
         }
         for (const [at, { name }] of servers.entries()) {
           const ratio = (key) => spread(found.map((round) => round[at][key] / round[0][key]));
-          lines.push(
-            `| ${name} | ${command} | ${whole(median(found.map((round) => round[at].rate)))} | ` +
-              `${ratio('rate')} | ${ratio('cpu')} |`,
-          );
+          const rates = found.map((round) => round[at].rate);
+          rows.push([name, command, ratio('rate'), ratio('cpu'), spread(rates, whole)]);
         }
       }
-      lines.push('');
+      const head = ['server', 'command', 'rate / redis-server', 'CPU / redis-server', 'requests/s'];
+      parts.push(`### redis-benchmark -P ${pipeline}, 50 connections`, table(head, rows));
     }
   } finally {
     for (const { child } of servers) child.kill('SIGKILL');
   }
-  return lines.join('\n');
+  return parts.join('\n\n');
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   console.log(await compareKv({ rounds: 3, requests: 50_000 }));
-  console.log(`3 interleaved rounds; median (smallest-largest). ${machine()}`);
+  console.log(`\n3 interleaved rounds; median (smallest-largest). ${machine()}`);
 }

@@ -4,12 +4,20 @@
 /** @param {readonly number[]} numbers */
 export const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? NaN;
 
-/** @param {number} number */
-const round = (number) => (number < 100 ? number.toFixed(2) : Math.round(number).toLocaleString('en'));
+/** How a ratio is written, or nanoseconds of which there may be few. @param {number} number */
+const hundredths = (number) => (number < 100 ? number.toFixed(2) : whole(number));
 
-/** The median with the smallest and the largest. @param {readonly number[]} numbers */
-export const spread = (numbers) =>
-  `${round(median(numbers))} (${round(Math.min(...numbers))}-${round(Math.max(...numbers))})`;
+/** How microseconds are written. @param {number} number */
+export const tenths = (number) => (number < 100 ? number.toFixed(1) : whole(number));
 
 /** @param {number} number */
 export const whole = (number) => Math.round(number).toLocaleString('en');
+
+/**
+ * The median with the smallest and the largest.
+ *
+ * @param {readonly number[]} numbers
+ * @param {(number: number) => string} write how each is written
+ */
+export const spread = (numbers, write = hundredths) =>
+  `${write(median(numbers))} (${write(Math.min(...numbers))}-${write(Math.max(...numbers))})`;

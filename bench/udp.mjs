@@ -1,56 +1,70 @@
 // @ts-check
 /**
- * Datagrams echoed a second, and the server's processor time for each: `npm run bench:udp`.
+ * Datagrams echoed a second, and the server's processor time for each: `npm run bench:udp`. Options: `--rounds N` (5),
+ * `--seconds S` (0.5).
  *
  * Rounds are interleaved; server and client share one core, as in `run.mjs`.
  */
 import { spawnSync } from 'node:child_process';
-import { pinned } from './machine.mjs';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { machine, pinned } from './machine.mjs';
 import { startServer } from './servers.mjs';
-import { median, spread, whole } from './statistics.mjs';
+import { spread, whole } from './statistics.mjs';
+import { table } from './table.mjs';
 
-const ROUNDS = 5;
-const SECONDS = 0.5;
-const kinds = ['dgram', 'miolo-hosted', 'miolo-blocking'];
-const scenarios = [
+const KINDS = ['dgram', 'miolo-hosted', 'miolo-blocking'];
+const SCENARIOS = [
   { name: '64 B, 1 in flight', size: 64, inFlight: 1 },
   { name: '64 B, 64 in flight', size: 64, inFlight: 64 },
   { name: '1200 B, 64 in flight', size: 1200, inFlight: 64 },
 ];
 
-const servers = [];
-for (const name of kinds) {
-  servers.push(await startServer({ name }, pinned([process.execPath, 'bench/udp-server.mjs', name])));
+function measure({ name, port, child }, { size, inFlight }, seconds) {
+  const args = [port, size, inFlight, seconds, child.pid].map(String);
+  const [program = '', ...rest] = pinned(['target/release/udp', ...args]);
+  const { stdout, status } = spawnSync(program, rest, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`measuring ${name} failed`);
+  return JSON.parse(stdout);
 }
-try {
-  for (const { name, size, inFlight } of scenarios) {
-    const rounds = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      const figures = {};
-      for (const server of servers) {
-        const args = [server.port, size, inFlight, SECONDS, server.child.pid].map(String);
-        const [program, ...rest] = pinned(['target/release/udp', ...args]);
-        const { stdout, status } = spawnSync(program, rest, { encoding: 'utf8' });
-        if (status !== 0) throw new Error(`measuring ${server.name} failed`);
-        figures[server.name] = JSON.parse(stdout);
+
+/**
+ * The tables.
+ *
+ * @param {{ rounds: number, seconds: number }} options
+ */
+export async function compareDatagrams({ rounds, seconds }) {
+  const servers = [];
+  const parts = [];
+  try {
+    for (const name of KINDS) {
+      const command = [process.execPath, 'bench/udp-server.mjs', name];
+      servers.push(await startServer({ name }, pinned(command)));
+    }
+    for (const scenario of SCENARIOS) {
+      const found = [];
+      for (let round = 0; round < rounds; round++) {
+        found.push(servers.map((server) => measure(server, scenario, seconds)));
       }
-      rounds.push(figures);
+      const rows = KINDS.map((kind, at) => {
+        const of = (key) => found.map((figures) => figures[at][key]);
+        const ratio = (key) => spread(found.map((figures) => figures[at][key] / figures[0][key]));
+        return [kind, ratio('cpu'), ratio('rate'), spread(of('cpu'), whole), spread(of('rate'), whole)];
+      });
+      const head = ['server', 'CPU / node:dgram', 'rate / node:dgram', 'CPU a datagram, ns', 'datagrams/s'];
+      parts.push(`### ${scenario.name}`, table(head, rows));
     }
-    console.log(`\n### ${name}\n`);
-    console.log('| server | CPU a datagram / node:dgram | rate / node:dgram | CPU, ns | datagrams/s |');
-    console.log('|---|---|---|---|---|');
-    for (const kind of kinds) {
-      const of = (key) => rounds.map((figures) => figures[kind][key]);
-      const ratio = (key) => rounds.map((figures) => figures[kind][key] / figures.dgram[key]);
-      console.log(
-        `| ${kind} | ${spread(ratio('cpu'))} | ${spread(ratio('rate'))} | ${whole(median(of('cpu')))} | ` +
-          `${whole(median(of('rate')))} |`,
-      );
-    }
+  } finally {
+    for (const { child } of servers) child.kill('SIGKILL');
   }
-} finally {
-  for (const { child } of servers) child.kill('SIGKILL');
+  return parts.join('\n\n');
 }
-console.log(
-  `\n${ROUNDS} interleaved rounds of ${SECONDS} s; median (smallest-largest). Node ${process.versions.node}.`,
-);
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const { values } = parseArgs({
+    options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '0.5' } },
+  });
+  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+  console.log(await compareDatagrams({ rounds, seconds }));
+  console.log(`\n${rounds} interleaved rounds of ${seconds} s; median (smallest-largest). ${machine()}`);
+}
