@@ -7,7 +7,20 @@ const LEFT = 70;
 const RIGHT = 210;
 const TOP = 40;
 const BOTTOM = 50;
-const COLOURS = ['#000000', '#c0392b', '#2471a3', '#1e8449', '#b7950b', '#7d3c98', '#7f8c8d', '#d35400'];
+const COLOURS = [
+  ...[
+    '#000000',
+    '#c0392b',
+    '#2471a3',
+    '#1e8449',
+    '#b7950b',
+    '#7d3c98',
+    '#7f8c8d',
+    '#d35400',
+    '#e377c2',
+    '#17becf',
+  ],
+];
 
 /** @typedef {{ x: number, y: number, low: number, high: number }} Point */
 

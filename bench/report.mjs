@@ -29,7 +29,7 @@ function notes() {
   return at < 0 ? `${NOTES}\n\nNothing was noted yet.\n` : text.slice(at);
 }
 
-export function writeReport({ core, byConnections, bySize, overrides, growth, kv, about }) {
+export function writeReport({ core, byConnections, bySize, overrides, growth, kv, datagrams, idle, about }) {
   mkdirSync(beside('plots'), { recursive: true });
   const images = [
     [
@@ -77,6 +77,14 @@ export function writeReport({ core, byConnections, bySize, overrides, growth, kv
     '## The key-value server beside redis-server',
     '',
     kv === '' ? 'redis-server or redis-benchmark was absent.' : kv,
+    '',
+    '## Datagrams',
+    '',
+    datagrams,
+    '',
+    '## Idle connections',
+    '',
+    idle,
     '',
     notes(),
   ];

@@ -10,11 +10,15 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { compare, comparisonTable } from './compare.mjs';
 import { measureGrowth } from './growth.mjs';
+import { idleMemory } from './idle-memory.mjs';
 import { compareKv } from './kv.mjs';
-import { machine, pinned, withDescriptors } from './machine.mjs';
+import { OTHER_CORE, machine, pinned, withDescriptors } from './machine.mjs';
 import { writeReport } from './report.mjs';
 import { BY_CONNECTIONS, BY_SIZE, CORE } from './scenarios.mjs';
-import { YARDSTICK, echoServers, startServer, variantServers } from './servers.mjs';
+import { YARDSTICK, echoServers, inPieces, startServer, variantServers } from './servers.mjs';
+import { compareDatagrams } from './udp.mjs';
+
+/** @typedef {import('./servers.mjs').Running} Running */
 
 const { values } = parseArgs({
   options: {
@@ -23,11 +27,14 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     json: { type: 'string' },
     only: { type: 'string', default: '' },
+    verify: { type: 'boolean', default: false },
+    'no-install': { type: 'boolean', default: false },
   },
 });
 const options = {
   rounds: Number(values.rounds ?? (values.full ? 5 : 3)),
-  seconds: Number(values.seconds ?? 0.3),
+  seconds: Number(values.seconds ?? (values.full ? 0.3 : 0.2)),
+  verify: values.verify,
 };
 
 /** Of the curves: few enough to tell them apart. */
@@ -38,54 +45,103 @@ const CURVES = new Set([
   'miolo streams, hosted',
   `node:net, Node ${process.versions.node.split('.')[0]}`,
   'node:net, newest Node',
+  'Bun.listen',
+  'tokio',
   'uvloop protocol',
   'uvloop streams',
 ]);
 
-const absent = [];
-const servers = echoServers().filter(({ name, command, missing }) => {
-  if (name !== YARDSTICK && !name.includes(values.only)) return false;
-  if (missing === null) return true;
-  absent.push(`${name} (${missing ?? command[0]})`);
-  return false;
-});
-for (const each of absent) console.error(`absent: ${each}`);
+/** @type {Set<string>} */
+const absent = new Set();
+function leaveOut(/** @type {string} */ name, /** @type {string} */ reason) {
+  const text = `${name} (${reason})`;
+  if (!absent.has(text)) console.error(`absent: ${text}`);
+  absent.add(text);
+}
 
-const running = [];
-async function take(scenarios, among) {
+const servers = echoServers({ install: !values['no-install'] }).filter((server) => {
+  if (server.fullOnly === true && !values.full) return false;
+  if (server.name !== YARDSTICK && !server.name.includes(values.only)) return false;
+  if (server.missing !== null) leaveOut(server.name, server.missing);
+  return server.missing === null;
+});
+
+/** All that run. @type {Set<Running>} */
+const running = new Set();
+
+async function startAll(/** @type {readonly import('./servers.mjs').Server[]} */ wanted) {
+  const started = [];
+  for (const server of wanted) {
+    try {
+      started.push(await startServer(server, pinned(withDescriptors(server.command))));
+      running.add(/** @type {Running} */ (started.at(-1)));
+    } catch (error) {
+      if (!server.peer) throw error;
+      leaveOut(server.name, 'did not start');
+    }
+  }
+  return started;
+}
+
+function stop(/** @type {Iterable<Running>} */ stopping) {
+  for (const server of stopping) {
+    server.child.kill('SIGKILL');
+    running.delete(server);
+  }
+}
+
+/** As wide as the terminal; whole where nobody looks. */
+const width = process.stdout.columns;
+
+async function take(
+  /** @type {readonly import('./scenarios.mjs').Scenario[]} */ scenarios,
+  /** @type {Running[]} */ among,
+) {
   const results = [];
   for (const scenario of scenarios) {
-    const result = await compare(among, scenario, options);
+    if (scenario.apart === true && OTHER_CORE === undefined) {
+      leaveOut(scenario.name, 'no second core, or no taskset');
+      continue;
+    }
+    const own = scenario.pieces === undefined ? [] : await startAll(inPieces(among, scenario.pieces));
+    const result = await compare(scenario.pieces === undefined ? among : own, scenario, options, leaveOut);
+    stop(own);
     results.push(result);
-    console.log(`\n${comparisonTable(result)}`);
+    console.log(`\n${comparisonTable(result, width)}`);
   }
   return results;
 }
 
 try {
-  for (const server of servers) {
-    running.push(await startServer(server, pinned(withDescriptors(server.command))));
-  }
-  const core = await take(CORE, running);
-  const curves = running.filter(({ name }) => CURVES.has(name));
+  const all = await startAll(servers);
+  const core = await take(CORE, all);
+  const curves = all.filter(({ name }) => CURVES.has(name));
   const byConnections = values.full ? await take(BY_CONNECTIONS, curves) : [];
   const bySize = values.full ? await take(BY_SIZE, curves) : [];
-  const about =
-    `${options.rounds} interleaved rounds of ${options.seconds} s; median (smallest-largest). ${machine()}` +
-    (absent.length > 0 ? ` Absent: ${absent.join(', ')}.` : '');
-  console.log(`\n${about}`);
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(core, null, 2));
+  const versions = all.flatMap(({ name, version }) =>
+    version === undefined ? [] : [`${name}: ${version}.`],
+  );
+  const about = () =>
+    [
+      `${options.rounds} interleaved rounds of ${options.seconds} s; median (smallest-largest). ${machine()}`,
+      ...versions,
+      ...[...absent].map((text) => `Absent: ${text}.`),
+    ].join('\n');
   if (values.full) {
-    const variants = running.filter(({ name }) => name === YARDSTICK);
-    for (const server of variantServers()) {
-      variants.push(await startServer(server, pinned(server.command)));
-      running.push(variants.at(-1));
-    }
-    const overrides = await take(CORE.slice(0, 3), variants);
+    const variants = await startAll(variantServers());
+    const overrides = await take(CORE.slice(0, 3), [
+      ...all.filter(({ name }) => name === YARDSTICK),
+      ...variants,
+    ]);
+    stop([...running]);
     const growth = await measureGrowth({ rounds: 3, seconds: 0.2 });
     const kv = await compareKv({ rounds: options.rounds, requests: 50_000 });
-    writeReport({ core, byConnections, bySize, overrides, growth, kv, about });
+    const datagrams = await compareDatagrams({ rounds: options.rounds, seconds: options.seconds });
+    const idle = await idleMemory({ servers, rounds: 3, connections: 10_000, leaveOut });
+    writeReport({ core, byConnections, bySize, overrides, growth, kv, datagrams, idle, about: about() });
   }
+  console.log(`\n${about()}`);
 } finally {
-  for (const { child } of running) child.kill('SIGKILL');
+  stop([...running]);
 }

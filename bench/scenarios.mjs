@@ -8,6 +8,8 @@
  * @property {number} connections
  * @property {number} pipeline messages in flight a connection
  * @property {boolean} [connect] whether each message is a connection of its own
+ * @property {number} [pieces] writes by which the server answers a message: servers of their own, started for it
+ * @property {boolean} [apart] whether the client has a core to itself
  */
 
 /** @type {readonly Scenario[]} */
@@ -17,6 +19,14 @@ export const CORE = [
   { name: '16 KiB, 128 connections', size: 16384, connections: 128, pipeline: 1 },
   { name: '64 B, 1 connection', size: 64, connections: 1, pipeline: 1 },
   { name: 'connect, echo 64 B, close', size: 64, connections: 32, pipeline: 1, connect: true },
+  {
+    name: '64 B answered by four writes, 128 connections',
+    size: 64,
+    connections: 128,
+    pipeline: 1,
+    pieces: 4,
+  },
+  { name: '64 B, 1 connection, client and server apart', size: 64, connections: 1, pipeline: 1, apart: true },
 ];
 
 const text = (/** @type {number} */ bytes) =>

@@ -1,62 +1,143 @@
 // @ts-check
 /** The echo servers that the benchmarks compare, and how each is started. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { on } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { firstThatRuns, inPackage, installPeers } from './peers/installed.mjs';
+import { findPython } from './peers/python.mjs';
 
 /** The least that an echo server on mio does: every other is measured by it. */
 export const YARDSTICK = 'bare mio';
 
-const NEWEST = process.env['NODE_NEWEST'] ?? 'bench/peers/node_modules/node/bin/node';
-const PYTHON = process.env['PYTHON'] ?? 'python3';
+const START_SECONDS = 20;
+
+/**
+ * @typedef {object} Server
+ * @property {string} name
+ * @property {readonly string[]} command
+ * @property {string | null} missing what is missing to run it
+ * @property {boolean} peer whether it is somebody else's: left out of what it fails at. Of ours a failure is a failure
+ * @property {'always' | 'never' | 'once'} pieces whether it takes `--pieces N`; `once`: it answers by one write all the
+ *   same
+ * @property {boolean} [fullOnly] whether the quick comparison does without it
+ * @property {string} [version]
+ */
+
+/** @typedef {Server & { child: import('node:child_process').ChildProcess, port: string }} Running */
 
 const miolo = (api, drive) => [process.execPath, 'bench/echo-server.mjs', '--api', api, '--drive', drive];
-const python = (api, loop) => [PYTHON, 'bench/peers/asyncio_echo.py', api, loop];
 
-/** Whether Python runs `code`. */
-function pythonRuns(code) {
-  return spawnSync(PYTHON, ['-c', code], { stdio: 'ignore' }).status === 0;
+/** @param {Pick<Server, 'name' | 'command'> & Partial<Server>} server @returns {Server} */
+const ours = (server) => ({ missing: null, peer: false, pieces: 'always', ...server });
+
+/** @param {Pick<Server, 'name' | 'command'> & Partial<Server>} server @returns {Server} */
+const peer = (server) => ({ ...ours(server), peer: true });
+
+function mioloServers() {
+  const server = (api, drive, fullOnly) =>
+    ours({
+      name: `miolo ${api}, ${drive === 'sync' ? 'blocking' : drive}`,
+      command: miolo(api, drive),
+      fullOnly,
+    });
+  return [
+    server('protocol', 'hosted', false),
+    server('buffered', 'hosted', false),
+    server('borrowed', 'hosted', false),
+    server('streams', 'hosted', false),
+    server('protocol', 'sync', false),
+    server('buffered', 'sync', true),
+    server('borrowed', 'sync', true),
+    server('streams', 'sync', false),
+  ];
+}
+
+/** Of a package that Cargo.lock names. */
+const lockedVersion = (/** @type {string} */ name) =>
+  new RegExp(`^name = "${name}"\\nversion = "(.*)"`, 'm').exec(readFileSync('Cargo.lock', 'utf8'))?.[1];
+
+function otherRuntimes() {
+  const newest = firstThatRuns([process.env['NODE_NEWEST'] ?? inPackage('node/bin/node')]);
+  const bun = firstThatRuns([inPackage('bun/bin/bun.exe'), 'bun']);
+  const deno = firstThatRuns([inPackage('deno/deno'), 'deno']);
+  const missing = (found) => (found === null ? 'not installed, or does not run here' : null);
+  return [
+    peer({
+      name: 'node:net, newest Node',
+      command: [newest?.program ?? 'node', 'bench/node-net-echo.mjs'],
+      missing: missing(newest),
+      version: newest?.version,
+    }),
+    peer({
+      name: 'Bun.listen',
+      command: [bun?.program ?? 'bun', '--no-install', 'bench/peers/bun-echo.mjs'],
+      missing: missing(bun),
+      version: bun?.version,
+    }),
+    peer({
+      name: 'Deno.listen',
+      command: [
+        // It asks nobody for a newer one, and leaves the home of whoever measures alone.
+        ...['env', 'DENO_NO_UPDATE_CHECK=1', 'DENO_DIR=bench/peers/node_modules/.cache/deno'],
+        ...[deno?.program ?? 'deno', 'run', '--quiet', '--no-prompt', '--no-config', '--no-lock'],
+        ...['--allow-net=127.0.0.1', 'bench/peers/deno-echo.mjs'],
+      ],
+      missing: missing(deno),
+      version: deno?.version,
+    }),
+  ];
+}
+
+function pythonServers(/** @type {boolean} */ install) {
+  const found = findPython(install);
+  const server = (loop, api) =>
+    peer({
+      name: `${loop} ${api}`,
+      command: [found?.python ?? 'python3', 'bench/peers/asyncio_echo.py', api, loop],
+      missing:
+        found === null
+          ? 'no Python from 3.12 on'
+          : loop === 'uvloop' && found.uvloop === null
+            ? `not installed for CPython ${found.version}`
+            : null,
+      version:
+        loop === 'uvloop' ? `${found?.uvloop} on CPython ${found?.version}` : `CPython ${found?.version}`,
+    });
+  return [server('asyncio', 'protocol'), server('uvloop', 'protocol'), server('uvloop', 'streams')];
 }
 
 /**
- * Every server with its command, and what is missing to run it (null: nothing).
+ * Every server.
  *
- * @returns {{ name: string, command: string[], missing: string | null }[]}
+ * @param {{ install?: boolean }} [options] whether peers that are missing may be installed
  */
-export function echoServers() {
+export function echoServers({ install = false } = {}) {
+  if (install) installPeers(['node', 'bun', 'deno']);
+  const built = (/** @type {string} */ path) => ({
+    command: [path],
+    missing: existsSync(path) ? null : path,
+  });
   const [major] = process.versions.node.split('.');
-  const recent = pythonRuns('import sys; sys.exit(sys.version_info < (3, 12))')
-    ? null
-    : 'no Python from 3.12 on';
-  const uvloop = recent ?? (pythonRuns('import uvloop') ? null : 'uvloop is not installed');
-  const file = (path) => (existsSync(path) ? null : path);
-  const server = (name, command, missing = file(command[0])) => ({ name, command, missing });
   return [
-    server(YARDSTICK, ['target/release/mio-echo']),
-    server('miolo (Rust)', ['target/release/examples/echo']),
-    server('miolo protocol, hosted', miolo('protocol', 'hosted')),
-    server('miolo buffered, hosted', miolo('buffered', 'hosted')),
-    server('miolo borrowed, hosted', miolo('borrowed', 'hosted')),
-    server('miolo streams, hosted', miolo('streams', 'hosted')),
-    server('miolo protocol, blocking', miolo('protocol', 'sync')),
-    server('miolo buffered, blocking', miolo('buffered', 'sync')),
-    server('miolo borrowed, blocking', miolo('borrowed', 'sync')),
-    server('miolo streams, blocking', miolo('streams', 'sync')),
-    server(`node:net, Node ${major}`, [process.execPath, 'bench/node-net-echo.mjs']),
-    server('node:net, newest Node', [NEWEST, 'bench/node-net-echo.mjs']),
-    server('asyncio protocol', python('protocol', 'asyncio'), recent),
-    server('uvloop protocol', python('protocol', 'uvloop'), uvloop),
-    server('uvloop streams', python('streams', 'uvloop'), uvloop),
+    ours({
+      name: YARDSTICK,
+      ...built('target/release/mio-echo'),
+      pieces: 'once',
+      version: lockedVersion('mio'),
+    }),
+    ours({ name: 'miolo (Rust)', ...built('target/release/examples/echo'), pieces: 'never' }),
+    ...mioloServers(),
+    ours({ name: `node:net, Node ${major}`, command: [process.execPath, 'bench/node-net-echo.mjs'] }),
+    ...otherRuntimes(),
+    peer({ name: 'tokio', ...built('target/release/tokio-echo'), version: lockedVersion('tokio') }),
+    ...pythonServers(install),
   ];
 }
 
 /** miolo's servers beside themselves: what overriding the loop and debugging cost. */
 export function variantServers() {
-  const variant = (api, loop, what) => ({
-    name: `miolo ${api}, hosted, ${what}`,
-    command: [...miolo(api, 'hosted'), '--loop', loop],
-    missing: null,
-  });
+  const variant = (api, loop, what) =>
+    ours({ name: `miolo ${api}, hosted, ${what}`, command: [...miolo(api, 'hosted'), '--loop', loop] });
   return ['protocol', 'streams'].flatMap((api) => [
     variant(api, 'plain', 'nothing overridden'),
     variant(api, 'overriding', 'four hooks overridden'),
@@ -64,15 +145,37 @@ export function variantServers() {
   ]);
 }
 
-/** Starts a server by `command` and waits until it listens. */
-export async function startServer(server, command = server.command) {
-  const [program, ...args] = command;
+/** The servers for a scenario of several writes a message. */
+export function inPieces(/** @type {readonly Server[]} */ servers, /** @type {number} */ count) {
+  return servers
+    .filter(({ pieces }) => pieces !== 'never')
+    .map((server) => ({
+      ...server,
+      command: server.pieces === 'once' ? server.command : [...server.command, '--pieces', String(count)],
+    }));
+}
+
+/**
+ * Starts a server by `command` and waits until it listens.
+ *
+ * @template {{ name: string }} T
+ * @param {T} server
+ * @param {readonly string[]} command
+ */
+export async function startServer(server, command) {
+  const [program = '', ...args] = command;
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const signal = AbortSignal.timeout(START_SECONDS * 1000);
   let text = '';
-  for await (const [data] of on(child.stdout, 'data', { close: ['end'] })) {
-    text += data;
-    const match = /^ready (\d+)/m.exec(text);
-    if (match !== null) return { ...server, child, port: match[1] };
+  try {
+    for await (const [data] of on(child.stdout, 'data', { close: ['end'], signal })) {
+      text += data;
+      const match = /^ready (\d+)/m.exec(text);
+      if (match !== null) return { ...server, child, port: match[1] ?? '' };
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
+  child.kill('SIGKILL');
   throw new Error(`${server.name} did not start`);
 }
