@@ -20,6 +20,9 @@ use miolo_loadgen::cpu_time;
 /// Seconds that a run may take at most.
 const LONGEST: f64 = 120.0;
 
+/// How long the warm-up goes on for connections that have had no answer yet: of ten thousand, the last ones wait.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 #[derive(Debug, Clone)]
 struct Settings {
     address: SocketAddr,
@@ -99,6 +102,9 @@ struct Client {
     /// In tenths of a microsecond.
     latencies: Vec<u32>,
     messages: u64,
+    /// Which connections have had an answer, and how many have not.
+    answered: Vec<bool>,
+    waiting: usize,
     /// Whether the warm-up is over.
     measuring: bool,
 }
@@ -112,6 +118,8 @@ impl Client {
             buffer: vec![0; 256 * 1024],
             latencies: Vec::new(),
             messages: 0,
+            answered: vec![false; settings.connections],
+            waiting: settings.connections,
             measuring: false,
             settings,
         };
@@ -184,6 +192,9 @@ impl Client {
             connection.received += count as u64;
             let complete = connection.received / size - before;
             if complete > 0 {
+                if !std::mem::replace(&mut self.answered[number], true) {
+                    self.waiting -= 1;
+                }
                 let now = Instant::now();
                 for _ in 0..complete {
                     let sent = connection.sent.pop_front().ok_or("more came back than was sent")?;
@@ -207,6 +218,15 @@ impl Client {
         }
     }
 
+    fn warm_up(&mut self) -> Result<(), Box<dyn Error>> {
+        self.run(self.settings.warmup)?;
+        let end = Instant::now() + PATIENCE;
+        while self.waiting > 0 && Instant::now() < end {
+            self.run(Duration::from_millis(10))?;
+        }
+        Ok(())
+    }
+
     fn run(&mut self, duration: Duration) -> Result<(), Box<dyn Error>> {
         let end = Instant::now() + duration;
         let mut events = Events::with_capacity(1024);
@@ -228,7 +248,7 @@ impl Client {
 fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_arguments()?;
     let mut client = Client::new(settings.clone())?;
-    client.run(settings.warmup)?;
+    client.warm_up()?;
     client.measuring = true;
     let before = settings.pid.map(cpu_time).transpose()?;
     let own_before = cpu_time(std::process::id())?;
