@@ -2,9 +2,8 @@
 /** Measures servers that are all up at once, round after round each in turn; ratios are taken within a round. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { OTHER_CORE, SHARED_CORE, pinned, withDescriptors } from './machine.mjs';
+import { OTHER_CORE, SHARED_CORE, cpuTime, pinned, withDescriptors } from './machine.mjs';
 import { YARDSTICK } from './servers.mjs';
 import { spread, tenths, whole } from './statistics.mjs';
 import { table } from './table.mjs';
@@ -19,15 +18,6 @@ const LOADGEN = 'target/release/miolo-loadgen';
 
 /** Of a round's length, before what counts: what others did meanwhile left the caches, and new connections grow buffers. */
 const WARM_UP = 0.5;
-
-/** Nanoseconds of processor time that a process has used, all its threads together. */
-function cpuTime(/** @type {number | undefined} */ pid) {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  return threads.reduce((sum, thread) => {
-    const [used] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
-    return sum + Number(used);
-  }, 0);
-}
 
 /** Waits while a server still closes what the client has left: it would take the core from the one that is next. */
 async function untilIdle(/** @type {import('./servers.mjs').Running} */ { child }) {

@@ -7,27 +7,16 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
-import { machine, pinned } from './machine.mjs';
+import { cpuTime, machine, pinned } from './machine.mjs';
 import { startServer } from './servers.mjs';
 import { spread, whole } from './statistics.mjs';
 import { table } from './table.mjs';
 
 const COMMANDS = ['SET', 'GET', 'INCR'];
 const REDIS = 'redis-server';
-
-/** Clock ticks a second in which the operating system accounts processor time. */
-const TICKS = Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout) || 100;
-
-/** Seconds of processor time that a process has used. */
-function cpuSeconds(pid) {
-  const [, fields = ''] = /\) (.*)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
-  const words = fields.split(' ');
-  return (Number(words[11]) + Number(words[12])) / TICKS;
-}
 
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
@@ -55,7 +44,7 @@ async function startRedis() {
 }
 
 function ask({ child, port }, command, pipeline, requests) {
-  const before = cpuSeconds(child.pid);
+  const before = cpuTime(child.pid);
   const [program, ...args] = pinned([
     ...['redis-benchmark', '-p', port, '-t', command.toLowerCase(), '-P', String(pipeline)],
     ...['-n', String(requests), '-c', '50', '--csv'],
@@ -63,7 +52,7 @@ function ask({ child, port }, command, pipeline, requests) {
   const { stdout, status } = spawnSync(program, args, { encoding: 'utf8' });
   const [, rate] = new RegExp(`^"${command}","([\\d.]+)"`, 'm').exec(stdout) ?? [];
   if (status !== 0 || rate === undefined) throw new Error(`redis-benchmark ${command} failed`);
-  return { rate: Number(rate), cpu: ((cpuSeconds(child.pid) - before) * 1e9) / requests };
+  return { rate: Number(rate), cpu: (cpuTime(child.pid) - before) / requests };
 }
 
 /**

@@ -1,7 +1,7 @@
 // @ts-check
 /** What the benchmarks run on, and how their processes share it. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 
 const hasTaskset = spawnSync('taskset', ['-V']).status === 0;
@@ -39,6 +39,15 @@ export const withDescriptors = (/** @type {readonly string[]} */ command) => [
   ...['sh', '-c', 'ulimit -n $(ulimit -H -n); exec "$@"', 'sh'],
   ...command,
 ];
+
+/** Nanoseconds of processor time that a process has used, all its threads together. */
+export function cpuTime(/** @type {number | undefined} */ pid) {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.reduce((sum, thread) => {
+    const [used] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
+    return sum + Number(used);
+  }, 0);
+}
 
 /** The machine, for below a table. */
 export const machine = () =>
