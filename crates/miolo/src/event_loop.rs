@@ -82,7 +82,28 @@ impl EventLoop {
     ///
     /// When the operating system has no descriptors left.
     pub fn new() -> Result<Self, Error> {
-        let reactor = Reactor::new(Options::default())?;
+        Self::with_options(Options::default())
+    }
+
+    /// Makes a loop whose reactor has the given options.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use miolo::{EventLoop, Options};
+    ///
+    /// # fn main() -> Result<(), miolo::Error> {
+    /// let mut options = Options::default();
+    /// options.busy_poll = Duration::from_micros(100);
+    /// let event_loop = EventLoop::with_options(options)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no descriptors left.
+    pub fn with_options(options: Options) -> Result<Self, Error> {
+        let reactor = Reactor::new(options)?;
         let handle = LoopHandle::new(reactor.waker());
         Ok(Self {
             core: Core { reactor, peers: Vec::new(), ready: VecDeque::new(), stopping: false, calling: None },

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs, missing_debug_implementations)]
 
+mod busy_poll;
 mod connection;
 mod error;
 mod event_loop;

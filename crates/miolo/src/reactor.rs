@@ -43,11 +43,23 @@ pub struct Options {
     pub accepts: usize,
     /// Events that one poll takes.
     pub events: usize,
+    /// How long a wait polls without a pause before it blocks, while recent waits show that it pays; zero: never.
+    ///
+    /// What comes in that time is found without the thread having to be woken, which takes tens of microseconds on
+    /// many machines. The price is a processor that is busy meanwhile; it pays only where the peers run on other ones.
+    /// When most such waits find nothing in time, they become rare. More than 10 ms count as 10 ms.
+    pub busy_poll: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { budget: 64 * 1024, max_receive: 256 * 1024, accepts: 101, events: 1024 }
+        Self {
+            budget: 64 * 1024,
+            max_receive: 256 * 1024,
+            accepts: 101,
+            events: 1024,
+            busy_poll: Duration::ZERO,
+        }
     }
 }
 
@@ -107,9 +119,10 @@ impl Reactor {
             max_receive: options.max_receive.max(1),
             accepts: options.accepts.max(1),
             events: options.events.max(1),
+            busy_poll: options.busy_poll,
         };
         Ok(Self {
-            selector: Selector::new(options.events)?,
+            selector: Selector::new(options.events, options.busy_poll)?,
             epoch: Instant::now(),
             sockets: Table::default(),
             #[cfg(unix)]
@@ -162,6 +175,21 @@ impl Reactor {
     /// What another thread waits by in place of this one's turns. See [`Waiter`].
     pub fn waiter(&self) -> Waiter {
         self.selector.waiter()
+    }
+
+    /// For hosts that wait on the reactor's descriptor or by a [`Waiter`]: whether to have a turn that does not wait at
+    /// the next opportunity, and to ask again, before they do. See [`Options::busy_poll`], of which turns that wait
+    /// make use by themselves.
+    ///
+    /// The budget counts from the first call after a turn that found something.
+    pub fn should_busy_poll(&mut self) -> bool {
+        self.selector.should_spin()
+    }
+
+    /// Number of polls made for [`Options::busy_poll`] so far, or of calls of [`Self::should_busy_poll`] that said yes:
+    /// by how fast it grows one sees whether a reactor is asleep.
+    pub fn busy_polls(&self) -> u64 {
+        self.selector.busy_polls()
     }
 
     /// When the next wait must end at the latest.

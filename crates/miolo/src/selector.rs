@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::event::{Event, Source};
 #[cfg(unix)]
@@ -13,6 +13,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry};
 
 use crate::Token;
+use crate::busy_poll::BusyPoll;
 use crate::waiter::Waiter;
 
 pub const WAKER: mio::Token = mio::Token(usize::MAX);
@@ -66,6 +67,14 @@ impl Queue {
         this.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Polls up to `wait`. Out of line, for those who do not use it.
+    #[cold]
+    fn poll_busily(&mut self, busy_poll: &mut BusyPoll, wait: Option<Duration>) -> io::Result<()> {
+        busy_poll.wait(wait, Instant::now, |wait| {
+            self.poll.poll(&mut self.events, wait).map(|()| !self.events.is_empty())
+        })
+    }
+
     /// The queue, if nobody polls.
     fn try_lock(this: &Mutex<Self>) -> Option<MutexGuard<'_, Self>> {
         match this.try_lock() {
@@ -84,12 +93,14 @@ pub struct Selector {
     waker: Waker,
     /// Set to end a waiter's wait.
     interrupted: Arc<AtomicBool>,
+    busy_poll: Option<BusyPoll>,
     #[cfg(any(target_os = "linux", target_os = "android"))]
     timer: timer_descriptor::TimerDescriptor,
 }
 
 impl Selector {
-    pub fn new(capacity: usize) -> io::Result<Self> {
+    /// Takes up to `capacity` events a poll, and polls busily for up to `busy_poll` a wait.
+    pub fn new(capacity: usize, busy_poll: Duration) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(mio::Waker::new(poll.registry(), WAKER)?);
         #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -101,6 +112,7 @@ impl Selector {
             registry,
             waker: Waker { waker, woken: Arc::new(AtomicBool::new(false)) },
             interrupted: Arc::new(AtomicBool::new(false)),
+            busy_poll: BusyPoll::new(busy_poll),
             #[cfg(any(target_os = "linux", target_os = "android"))]
             timer,
         })
@@ -183,6 +195,16 @@ impl Selector {
         Ok(deadline)
     }
 
+    /// Whether to poll again in place of a wait.
+    pub fn should_spin(&mut self) -> bool {
+        self.busy_poll.as_mut().is_some_and(|busy_poll| busy_poll.should_spin(Instant::now()))
+    }
+
+    /// Polls made in place of a wait.
+    pub fn busy_polls(&self) -> u64 {
+        self.busy_poll.as_ref().map_or(0, BusyPoll::polls)
+    }
+
     /// Waits up to `wait` (`None`: without limit), calls `ready` for each socket's event, and says whether the
     /// waker was used. A wait that a signal interrupts finds nothing.
     ///
@@ -206,11 +228,21 @@ impl Selector {
         };
         let queue = &mut *guard;
         if !std::mem::take(&mut queue.found) {
-            match queue.poll.poll(&mut queue.events, wait) {
+            let polled = match &mut self.busy_poll {
+                None => queue.poll.poll(&mut queue.events, wait),
+                Some(busy_poll) => queue.poll_busily(busy_poll, wait),
+            };
+            match polled {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
                 Err(error) => return Err(error),
             }
+        }
+        // Also when a host waited, or another thread.
+        if let Some(busy_poll) = &mut self.busy_poll
+            && !queue.events.is_empty()
+        {
+            busy_poll.observe(Instant::now());
         }
         let mut woken = false;
         for event in &queue.events {
