@@ -78,6 +78,10 @@ export interface NativeCore {
   listen(socket: NativeSocket, accepts: number): number;
   /** Number of sockets that the core has, for tests. */
   sockets(): number;
+  /** Whether to make another turn before waiting. */
+  shouldBusyPoll(): boolean;
+  /** Number of polls made in place of a wait, for tests. */
+  busyPolls(): number;
   adopt(socket: NativeSocket): number;
   adoptDatagrams(socket: NativeSocket): number;
   sendDatagram(token: number, address: Uint8Array, data: Uint8Array): number;
@@ -124,6 +128,7 @@ export interface Addon {
       completions: Int32Array,
       outgoing: Uint8Array,
       arena: Uint8Array,
+      busyPoll: number,
     ): NativeCore;
     /** Whether the functions that `hostStart` needs are there; they may still abort. */
     hasUvPoll(): boolean;

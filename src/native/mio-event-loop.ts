@@ -36,6 +36,7 @@ import type {
   WriteTransport,
 } from '../base/index.ts';
 import { addon } from './addon.ts';
+import { checkBusyPoll } from './busy-poll.ts';
 import { type HostedDriver, chooseDriver } from './driver.ts';
 import { checkNative } from './errors.ts';
 import { DatagramSocketTransport } from './datagram-transport.ts';
@@ -103,14 +104,22 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
    * @param options.driver what drives hosted runs: `'uv'`, Node's own loop (the default where it works), or `'guest'`, a
    * thread that waits (the default elsewhere: Bun, Deno, Windows). The environment variable `MIOLO_DRIVER` sets another
    * default. Blocking runs need neither
+   * @param options.busyPoll seconds for which each wait polls without a pause before it sleeps, 0 (the default) to 0.01:
+   * an answer that comes in that time is found without the thread having to be woken. It costs a processor that is busy
+   * for so long a wait, and pays only if the peers run on others; where most such waits find nothing they become rare,
+   * so that an idle loop sleeps. Works in every drive and on every platform. In hosted runs Node's loop is not held up,
+   * but does not sleep either, so that its `eventLoopUtilization` counts the time as active. `docs/performance.md` says
+   * more
    * @throws Error (code `ERR_MIOLO_NATIVE_BINARY`) where there is no native binary for this platform; ValueError for
-   * names of no driver; RuntimeError for `'uv'` where it does not work
+   * names of no driver and for a `busyPoll` out of its bounds; TypeError for one that is no number; RuntimeError for
+   * `'uv'` where it does not work
    */
-  constructor(options: { driver?: HostedDriver | undefined } = {}) {
+  constructor(options: { driver?: HostedDriver | undefined; busyPoll?: number | undefined } = {}) {
     super();
     const driver = chooseDriver(options.driver);
-    this._ring = new Ring(addon());
-    this._selector = new MioSelector(this._ring, driver);
+    const busyPoll = checkBusyPoll(options.busyPoll ?? 0);
+    this._ring = new Ring(addon(), busyPoll);
+    this._selector = new MioSelector(this._ring, driver, busyPoll);
     this.#signals = new Signals(this, this._ring.core);
     this.#watchers = new Watchers(this, this._ring);
     this.#lookups = new Lookups(this, this._ring.core);
@@ -133,6 +142,11 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
   /** What drives hosted runs of this loop. */
   get driver(): HostedDriver {
     return this._selector.driver;
+  }
+
+  /** Seconds for which waits of this loop poll before they sleep; 0: none do. */
+  get busyPoll(): number {
+    return this._selector.busyPoll;
   }
 
   // --- the turn ------------------------------------------------------------------------------------

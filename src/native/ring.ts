@@ -111,7 +111,8 @@ export class Ring {
   /** The stream of the last entry if that is a SEND: further bytes for it extend the entry. */
   #lastSender = -1;
 
-  constructor(addon: Addon) {
+  /** @param busyPoll seconds of busy polling a wait */
+  constructor(addon: Addon, busyPoll: number) {
     this.#control = new Int32Array(untransferable(new ArrayBuffer(CONTROL_WORDS * 4)));
     this.#submissions = new Int32Array(untransferable(new ArrayBuffer(SUBMISSIONS * WORDS * 4)));
     this.#deadlines = new Float64Array(this.#submissions.buffer);
@@ -126,6 +127,7 @@ export class Ring {
       this.completions,
       this.#outgoing,
       this.arena,
+      busyPoll,
     );
     if (openRings.size === 0) process.on('exit', flushAll);
     openRings.add(this);

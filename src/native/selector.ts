@@ -57,10 +57,13 @@ export class MioSelector implements Selector<Completions> {
    * other they poll by themselves. Libuv needs no such thing, it watches all the time.
    */
   readonly arm?: (timeout: number | null) => void;
+  /** Seconds of busy polling a wait. */
+  readonly busyPoll: number;
 
-  constructor(ring: Ring, driver: HostedDriver) {
+  constructor(ring: Ring, driver: HostedDriver, busyPoll: number) {
     this.#ring = ring;
     this.driver = driver;
+    this.busyPoll = busyPoll;
     this.#completions = new Completions(ring);
     if (driver === 'guest') this.arm = (timeout) => this.#ring.core.guestArm(timeout ?? -1);
   }
@@ -120,11 +123,16 @@ export class MioSelector implements Selector<Completions> {
   /**
    * Whether a turn has to follow. Libuv calls again by itself when there is more; the thread waits only when there is
    * nothing, and after a panic nobody does.
+   *
+   * Busy polling is such turns: the thread, which would have to be woken, does not poll busily, and the host's loop,
+   * which is only kept from blocking, gets to everything else in between.
    */
   pending(): boolean {
     const ring = this.#ring;
     if (this.driver === 'uv') return ring.poisoned;
-    return ring.more || ring.completed > 0 || ring.poisoned;
+    return (
+      ring.more || ring.completed > 0 || ring.poisoned || (this.busyPoll > 0 && ring.core.shouldBusyPoll())
+    );
   }
 
   close(): void {

@@ -120,7 +120,7 @@ pub struct NativeCore {
 #[napi]
 impl NativeCore {
     /// Makes a core over buffers that the caller owns: control, submissions and completions as `Int32Array`,
-    /// the outgoing and the receive arena as `Uint8Array`.
+    /// the outgoing and the receive arena as `Uint8Array`. `busy_poll` is in seconds.
     #[napi(constructor)]
     pub fn new(
         env: Env,
@@ -129,6 +129,7 @@ impl NativeCore {
         completions: Unknown<'_>,
         outgoing: Unknown<'_>,
         arena: Unknown<'_>,
+        busy_poll: f64,
     ) -> Result<Self> {
         // SAFETY: the contract of `Pin::new` holds: values of this call; the pins are kept in `self`, JavaScript's side of
         // the ring neither detaches nor resizes the buffers while the core lives (ring, invariant 2).
@@ -142,7 +143,9 @@ impl NativeCore {
         // SAFETY: as above; when the arena is replaced `set_arena` brings the new one.
         let (arena_pin, arena) = unsafe { Pin::new::<u8>(env.raw(), arena.raw()) }?;
         let buffers = Buffers { control, submissions, completions, outgoing, arena };
-        let reactor = Reactor::new(Options::default()).map_err(failure)?;
+        let mut options = Options::default();
+        options.busy_poll = limit_from(busy_poll).unwrap_or_default();
+        let reactor = Reactor::new(options).map_err(failure)?;
         Ok(Self {
             shared: Rc::new(Shared {
                 inner: RefCell::new(Some(Inner { reactor, ring: Ring::new(buffers) })),
@@ -248,6 +251,21 @@ impl NativeCore {
             inner.ring.submit(&mut inner.reactor, None)?;
             Ok(u32::try_from(inner.reactor.sockets()).unwrap_or(u32::MAX))
         })
+    }
+
+    /// Whether the host should make another turn before it waits. Libuv's driver asks by itself.
+    #[napi]
+    pub fn should_busy_poll(&self) -> Result<bool> {
+        self.shared.with(|inner| {
+            inner.ring.count_crossing();
+            Ok(inner.reactor.should_busy_poll())
+        })
+    }
+
+    /// Number of polls that were made in place of a wait, for tests.
+    #[napi]
+    pub fn busy_polls(&self) -> Result<f64> {
+        self.shared.with(|inner| Ok(inner.reactor.busy_polls() as f64))
     }
 
     /// Makes a stream of a connected `socket`, which the core owns from now on; reading is paused. Returns a

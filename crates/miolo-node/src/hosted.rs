@@ -7,6 +7,12 @@
 //! 3. Handles are closed once: by [`Hosted::close`], which the loop's `close()`, the finalizer of the core and
 //!    the environment's clean-up hook all end in.
 //! 4. No borrow of the core is held while JavaScript runs: it may call back into the core.
+//!
+//! # Busy polling
+//!
+//! Node's loop is not held up: as long as the reactor asks for it, libuv is only kept from blocking (an active idle
+//! handle does that), so that it looks at every descriptor, ours among them, again and again, and at its timers and
+//! immediates in between.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -36,7 +42,10 @@ pub struct Hosted {
     /// Handles that libuv has not given back yet.
     open: Cell<u8>,
     running: Cell<bool>,
+    /// Whether libuv is kept from blocking.
     spinning: Cell<bool>,
+    /// Whether that is for a turn. Else it is for busy polling.
+    due: Cell<bool>,
     closing: Cell<bool>,
     context: sys::napi_async_context,
     callback: sys::napi_ref,
@@ -94,6 +103,7 @@ impl Hosted {
             open: Cell::new(2),
             running: Cell::new(false),
             spinning: Cell::new(false),
+            due: Cell::new(false),
             closing: Cell::new(false),
             context,
             callback: callback_reference,
@@ -150,13 +160,25 @@ impl Hosted {
         }
         let outcome = self.shared.with(|inner| {
             inner.reactor.arm(None)?;
-            Ok(!inner.ring.is_idle(&inner.reactor))
+            let due = !inner.ring.is_idle(&inner.reactor);
+            Ok((due, due || inner.reactor.should_busy_poll()))
         });
         // A poisoned core has to be noticed by JavaScript, which a turn does.
-        self.spin(outcome.unwrap_or(true));
+        let (due, spin) = outcome.unwrap_or((true, true));
+        self.due.set(due);
+        self.spin(spin);
     }
 
-    /// Has libuv call a turn in each of its iterations, or no more.
+    /// In an iteration that libuv is kept from blocking in, before it looks at descriptors.
+    fn iterate(&self) {
+        if self.due.get() {
+            self.turn();
+        } else {
+            self.settle();
+        }
+    }
+
+    /// Keeps libuv from blocking, and has it call [`Self::iterate`] in each of its iterations, or no more.
     fn spin(&self, on: bool) {
         if self.spinning.replace(on) == on {
             return;
@@ -293,7 +315,7 @@ unsafe extern "C" fn on_readable(handle: *mut Handle, _status: c_int, _events: c
 
 unsafe extern "C" fn on_idle(handle: *mut Handle) {
     // SAFETY: libuv calls this for our idle handle only.
-    unsafe { with_hosted(handle, Hosted::turn) };
+    unsafe { with_hosted(handle, Hosted::iterate) };
 }
 
 unsafe extern "C" fn on_environment_end(_hook: sys::napi_async_cleanup_hook_handle, data: *mut c_void) {
