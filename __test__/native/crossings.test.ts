@@ -10,8 +10,8 @@ class Counting extends MioEventLoop {
   turns = 0;
   crossings = 0;
 
-  constructor(driver: HostedDriver = 'uv') {
-    super({ driver });
+  constructor(driver: HostedDriver = 'uv', busyPoll = 0) {
+    super({ driver, busyPoll });
     const core = this._ring.core as unknown as Record<string, (...args: unknown[]) => unknown>;
     const methods = Object.getPrototypeOf(core) as typeof core;
     for (const name of Object.getOwnPropertyNames(methods)) {
@@ -150,6 +150,13 @@ for (const [kind, End] of Object.entries(ends)) {
     t.deepEqual(runSync(rallied(End), uv), { turns: ROUNDS, crossings: ROUNDS, noted: ROUNDS });
   });
 }
+
+test.serial('busy polling, hosted by libuv or blocking, takes no crossing', async (t) => {
+  const busy = { loopFactory: () => new Counting('uv', 0.0001) };
+  const counts = { turns: ROUNDS, crossings: ROUNDS, noted: ROUNDS };
+  t.deepEqual(await run(rallied(Kept), busy), counts);
+  t.deepEqual(runSync(rallied(Kept), busy), counts);
+});
 
 test.serial(
   'a turn that lends many bytes crosses once more, with the arena that replaces theirs',
