@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * miolo's echo servers:
- * `node bench/echo-server.mjs --api protocol|buffered|borrowed|streams --drive hosted|sync --loop NAME --pieces N --port N`.
+ * `node bench/echo-server.mjs --api protocol|buffered|borrowed|streams --drive hosted|sync --loop NAME --pieces N --port N
+ * --busy-poll MICROSECONDS`.
  *
  * Prints `ready PORT` when it listens (port 0, the default, takes a free one). What is received at once is answered by
  * `--pieces` writes (1).
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     loop: { type: 'string', default: 'plain' },
     pieces: { type: 'string', default: '1' },
     port: { type: 'string', default: '0' },
+    'busy-poll': { type: 'string', default: '0' },
   },
 });
 
@@ -44,12 +46,14 @@ class Overriding extends MioEventLoop {
   }
 }
 
+const options = { busyPoll: Number(values['busy-poll']) / 1e6 };
+
 /** @type {Record<string, () => MioEventLoop>} */
 const loops = {
-  plain: () => new MioEventLoop(),
-  overriding: () => new Overriding(),
+  plain: () => new MioEventLoop(options),
+  overriding: () => new Overriding(options),
   debug() {
-    const loop = new MioEventLoop();
+    const loop = new MioEventLoop(options);
     loop.setDebug(true);
     return loop;
   },
