@@ -1,6 +1,6 @@
 """CPython's asyncio at the shapes of cases/*.mjs.
 
-asyncio_peer.py --list              what there is, as JSON
+asyncio_peer.py --list              the cases, as JSON
 asyncio_peer.py LOOP CASE           each line on standard input is the length of a round in seconds and is answered
                                     with a line of JSON; LOOP is asyncio or uvloop
 asyncio_peer.py LOOP --memory COUNT memory before and while COUNT tasks sleep, as JSON
@@ -11,7 +11,6 @@ import gc
 import json
 import os
 import sys
-import sysconfig
 import time
 
 BATCH_SECONDS = 0.01
@@ -278,24 +277,11 @@ def memory(loop, count):
     os._exit(0)
 
 
-def listing():
-    try:
-        import uvloop
-
-        uvloop_version = uvloop.__version__
-    except ImportError:
-        uvloop_version = None
-    version = ".".join(map(str, sys.version_info[:3]))
-    if "--enable-optimizations" not in (sysconfig.get_config_var("CONFIG_ARGS") or ""):
-        version += " (built without optimizations)"
-    print(json.dumps({"version": version, "uvloop": uvloop_version, "cases": list(CASES)}))
-
-
 def main(arguments):
     if sys.version_info < (3, 12):
         sys.exit("Python 3.12 or later is needed: tasks of older ones cannot start eagerly")
     if arguments == ["--list"]:
-        return listing()
+        return print(json.dumps({"cases": list(CASES)}))
     loop = new_loop(arguments[0])
     if arguments[1] == "--memory":
         return memory(loop, int(arguments[2]))

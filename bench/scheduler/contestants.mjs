@@ -26,9 +26,10 @@ const HEAP_MEGABYTES = 8192;
 /**
  * @param {(name: string, reason: string) => void} reportAbsent
  * @param {boolean} ofVariants whether miolo is compared with variants of itself
+ * @param {boolean} install whether peers that are missing may be installed
  * @returns {Contestant[]}
  */
-export function contestants(reportAbsent, ofVariants) {
+export function contestants(reportAbsent, ofVariants, install) {
   const node = (ofVariants ? variants : peers).map(({ name, shape, ...rest }) => ({
     name,
     pendingLimit: 'pendingLimit' in rest ? rest.pendingLimit : undefined,
@@ -40,5 +41,5 @@ export function contestants(reportAbsent, ofVariants) {
       return [process.execPath, ...options, here('memory.mjs'), name, what, String(count)];
     },
   }));
-  return ofVariants ? node : [...node, ...pythonPeers(reportAbsent)];
+  return ofVariants ? node : [...node, ...pythonPeers(reportAbsent, install)];
 }

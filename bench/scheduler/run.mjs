@@ -50,8 +50,11 @@ function reportAbsent(/** @type {string} */ name, /** @type {string} */ reason) 
   console.error(`absent: ${name} (${reason})`);
 }
 
-if (!values['no-install'] && !values.variants) installPeers(['effect', 'effection']);
-const entrants = contestants(reportAbsent, values.variants).filter(({ name }) => matches(name, values.peers));
+const install = !values['no-install'] && !values.variants;
+if (install) installPeers(['effect', 'effection']);
+const entrants = contestants(reportAbsent, values.variants, install).filter(({ name }) =>
+  matches(name, values.peers),
+);
 /** @type {Map<string, string>} */
 const versions = new Map();
 

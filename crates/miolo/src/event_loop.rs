@@ -27,7 +27,7 @@ use crate::{Error, Event, Options, Protocol, Reactor, TimerKey, Token};
 const ACCEPT_RETRY: Duration = Duration::from_secs(1);
 
 /// Connections that the kernel keeps for a server until they are accepted.
-const BACKLOG: i32 = 100;
+const BACKLOG: i32 = 1024;
 
 type Callback = Box<dyn FnOnce(&mut EventLoop)>;
 type Factory = Box<dyn FnMut() -> Box<dyn Protocol>>;
