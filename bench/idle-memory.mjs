@@ -57,9 +57,10 @@ async function measure(server, count) {
  */
 export async function idleMemory({ servers, rounds, connections, leaveOut }) {
   /** @type {Map<string, number[]>} */
-  const found = new Map(servers.map(({ name }) => [name, []]));
+  const holding = servers.filter(({ apartOnly }) => apartOnly !== true);
+  const found = new Map(holding.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const server of servers.filter(({ name }) => found.has(name))) {
+    for (const server of holding.filter(({ name }) => found.has(name))) {
       try {
         found.get(server.name)?.push(await measure(server, connections));
       } catch (error) {

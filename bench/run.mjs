@@ -103,8 +103,9 @@ async function take(
       leaveOut(scenario.name, 'no second core, or no taskset');
       continue;
     }
-    const own = scenario.pieces === undefined ? [] : await startAll(inPieces(among, scenario.pieces));
-    const result = await compare(scenario.pieces === undefined ? among : own, scenario, options, leaveOut);
+    const fitting = among.filter(({ apartOnly }) => apartOnly !== true || scenario.apart === true);
+    const own = scenario.pieces === undefined ? [] : await startAll(inPieces(fitting, scenario.pieces));
+    const result = await compare(scenario.pieces === undefined ? fitting : own, scenario, options, leaveOut);
     stop(own);
     results.push(result);
     console.log(`\n${comparisonTable(result, width)}`);

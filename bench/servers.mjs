@@ -11,6 +11,9 @@ export const YARDSTICK = 'bare mio';
 
 const START_SECONDS = 20;
 
+/** A little more than a peer on another core takes to answer. */
+const BUSY_MICROSECONDS = 100;
+
 /**
  * @typedef {object} Server
  * @property {string} name
@@ -20,6 +23,7 @@ const START_SECONDS = 20;
  * @property {'always' | 'never' | 'once'} pieces whether it takes `--pieces N`; `once`: it answers by one write all the
  *   same
  * @property {boolean} [fullOnly] whether the quick comparison does without it
+ * @property {boolean} [apartOnly] whether it is for scenarios whose client has a core of its own
  * @property {string} [version]
  */
 
@@ -34,12 +38,19 @@ const ours = (server) => ({ missing: null, peer: false, pieces: 'always', ...ser
 const peer = (server) => ({ ...ours(server), peer: true });
 
 function mioloServers() {
-  const server = (api, drive, fullOnly) =>
-    ours({
-      name: `miolo ${api}, ${drive === 'sync' ? 'blocking' : drive}`,
-      command: miolo(api, drive),
-      fullOnly,
+  const named = (api, drive) => ({
+    name: `miolo ${api}, ${drive === 'sync' ? 'blocking' : drive}`,
+    command: miolo(api, drive),
+  });
+  const server = (api, drive, fullOnly) => ours({ ...named(api, drive), fullOnly });
+  const busy = (drive) => {
+    const { name, command } = named('protocol', drive);
+    return ours({
+      name: `${name}, busy ${BUSY_MICROSECONDS} us`,
+      command: [...command, '--busy-poll', String(BUSY_MICROSECONDS)],
+      apartOnly: true,
     });
+  };
   return [
     server('protocol', 'hosted', false),
     server('buffered', 'hosted', false),
@@ -49,6 +60,8 @@ function mioloServers() {
     server('buffered', 'sync', true),
     server('borrowed', 'sync', true),
     server('streams', 'sync', false),
+    busy('hosted'),
+    busy('sync'),
   ];
 }
 
