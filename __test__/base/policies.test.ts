@@ -61,9 +61,9 @@ test.serial('getEventLoop, setEventLoop and newEventLoop go through the policy',
     }
   }
   _setEventLoopPolicy(new Recording());
-  t.is(getEventLoop(), loop);
+  t.is<Loop, Loop>(getEventLoop(), loop);
   setEventLoop(null);
-  t.is(newEventLoop(), loop);
+  t.is<Loop, Loop>(newEventLoop(), loop);
   t.deepEqual(calls, ['get', ['set', null], 'new']);
 });
 

@@ -24,7 +24,7 @@ test('the current loop is the running one, else the one that was set, else an er
   });
   setEventLoop(other);
   try {
-    t.is(getEventLoop(), other);
+    t.is<Loop, Loop>(getEventLoop(), other);
     loop.complete(function* () {
       t.is(getEventLoop(), loop);
       t.is(getRunningLoop(), loop);

@@ -12,9 +12,11 @@ import {
   Runner,
   type Selector,
   Server,
+  Socket,
   Task,
   type TimerHandle,
   Transport,
+  getRunningLoop,
   run,
   runSync,
 } from 'miolo';
@@ -251,3 +253,24 @@ export function givenToRuns(make: () => MioEventLoop, other: () => BaseEventLoop
 }
 
 function* nothing(): Coroutine<void> {}
+
+export function* theRunningLoopHasAllThatAsyncioHas(): Coroutine<void> {
+  const loop = getRunningLoop();
+  const server = yield* loop.createServer(() => new Echo(), '127.0.0.1', 0);
+  expectType<Equal<typeof server, Server>>();
+  const [transport, protocol] = yield* loop.createConnection(() => new Echo(), '127.0.0.1', 80);
+  expectType<Equal<typeof transport, Transport>>();
+  expectType<Equal<typeof protocol, Echo>>();
+  const task = loop.createTask(answer());
+  expectType<Equal<typeof task, Task<number>>>();
+  const root = yield* loop.runInExecutor(null, (of: number) => Math.sqrt(of), [2]);
+  expectType<Equal<typeof root, number>>();
+  const [socket] = yield* loop.sockAccept(new Socket());
+  expectType<Equal<typeof socket, Socket>>();
+  loop.addReader(socket, () => {});
+
+  // @ts-expect-error -- a server has protocols made by a function
+  yield* loop.createServer(new Echo(), '127.0.0.1', 0);
+}
+
+declare function answer(): Coroutine<number>;

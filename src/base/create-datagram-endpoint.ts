@@ -137,7 +137,8 @@ function* candidates(
     ['remote', remoteAddr],
   ] as const) {
     if (address === null) continue;
-    if (!Array.isArray(address) || address.length !== 2) throw new TypeError('2-tuple is expected');
+    if (!Array.isArray(address) || address.length !== 2)
+      throw new TypeError(`${side}Addr: a 2-tuple is expected`);
     checkHost(address[0]);
     checkPort(address[1]);
     const infos = yield* resolved(loop, address, { family, type: SOCK_DGRAM, proto, flags });

@@ -96,7 +96,14 @@ export { Lock } from './lock.ts';
 export { LoopBound, _LoopBoundMixin } from './loop-bound.ts';
 export { logger } from './logger.ts';
 export type { LogLevel, LogSink, Logger } from './logger.ts';
-export type { CallOptions, ExceptionContext, ExceptionHandler, Loop, TaskFactory } from './loop.ts';
+export type {
+  CallOptions,
+  CurrentLoop,
+  ExceptionContext,
+  ExceptionHandler,
+  Loop,
+  TaskFactory,
+} from './loop.ts';
 export { NetworkLoop } from './network-loop.ts';
 export type { ResolveOptions, StartTlsOptions } from './network-loop.ts';
 export * from './os-error.ts';

@@ -1,3 +1,4 @@
+import type { AbstractEventLoop } from './abstract-event-loop.ts';
 import type { Context } from './contextvars.ts';
 import type { Coroutine } from './coroutine.ts';
 import type { Future } from './future.ts';
@@ -70,3 +71,9 @@ export interface Loop {
   callExceptionHandler(context: ExceptionContext): void;
   _timerHandleCancelled(handle: TimerHandle): void;
 }
+
+/**
+ * What {@link getRunningLoop} and its like return: all that a loop of asyncio has. One that somebody else made may have
+ * less, and then says so by NotImplementedError, or by lacking the method.
+ */
+export type CurrentLoop = AbstractEventLoop & Loop;

@@ -64,16 +64,7 @@ export interface StartTlsOptions {
 export abstract class NetworkLoop extends SendfileLoop {
   // --- calls -------------------------------------------------------------------------------------------
 
-  /**
-   * Connects to a TCP server.
-   *
-   * @param protocolFactory makes the protocol of the connection
-   * @param host name or address; null with `sock`
-   * @param port number or service name
-   * @returns the transport and the protocol; cancelling closes the socket
-   * @throws ValueError for arguments that exclude each other; OSError when no address could be reached
-   */
-  createConnection<P extends BaseProtocol>(
+  override createConnection<P extends BaseProtocol>(
     protocolFactory: ProtocolFactory<P>,
     host?: string | null,
     port?: number | string | null,
@@ -88,15 +79,7 @@ export abstract class NetworkLoop extends SendfileLoop {
     ) as never;
   }
 
-  /**
-   * Serves TCP connections.
-   *
-   * @param protocolFactory makes a protocol for each connection
-   * @param host an address to listen on, several, or null for all
-   * @param port number; 0 takes a free one
-   * @throws ValueError for arguments that exclude each other; OSError when an address cannot be bound
-   */
-  createServer(
+  override createServer(
     protocolFactory: ProtocolFactory,
     host?: string | readonly string[] | null,
     port?: number | string | null,
@@ -105,17 +88,7 @@ export abstract class NetworkLoop extends SendfileLoop {
     return createServer(this as never, protocolFactory, host ?? null, port ?? null, options ?? {}) as never;
   }
 
-  /**
-   * Connects to a Unix stream socket.
-   *
-   * @param path a path, or an abstract name that begins with NUL; null with `sock`
-   * @returns the transport and the protocol; cancelling closes the socket
-   * @throws ValueError for arguments that exclude each other or paths that are too long; OSError as the system
-   * reports, BlockingIOError among them when the server's queue is full
-   *
-   * asyncio: `loop.create_unix_connection`.
-   */
-  createUnixConnection<P extends BaseProtocol>(
+  override createUnixConnection<P extends BaseProtocol>(
     protocolFactory: ProtocolFactory<P>,
     path?: PathLike | null,
     options?: CreateUnixConnectionOptions,
@@ -123,17 +96,7 @@ export abstract class NetworkLoop extends SendfileLoop {
     return createUnixConnection(this, protocolFactory, path ?? null, options ?? {}) as never;
   }
 
-  /**
-   * Serves connections on a Unix stream socket. A socket file that a former server left at the path is replaced; at
-   * close the path is removed if the file is still this server's.
-   *
-   * @param path a path, or an abstract name that begins with NUL; null with `sock`
-   * @throws ValueError for arguments that exclude each other or paths that are too long; OSError (EADDRINUSE when
-   * another kind of file is at the path)
-   *
-   * asyncio: `loop.create_unix_server`.
-   */
-  createUnixServer(
+  override createUnixServer(
     _protocolFactory: ProtocolFactory,
     _path?: PathLike | null,
     _options?: CreateUnixServerOptions,
@@ -141,29 +104,7 @@ export abstract class NetworkLoop extends SendfileLoop {
     return missingHook('createUnixServer', 'servers');
   }
 
-  /**
-   * Makes an endpoint of datagrams: UDP, or a Unix socket.
-   *
-   * @param protocolFactory makes the protocol
-   * @param localAddr where to receive: `[host, port]`, or the path of a Unix socket, where a socket file that is
-   * left over is replaced; null for the system's choice
-   * @param remoteAddr the only address to send to and receive from; null for any
-   * @returns the transport and the protocol; cancelling closes the socket
-   * @throws ValueError for arguments that exclude each other, without any address or family, or when the addresses
-   * have no family in common; TypeError for malformed addresses; OSError the first failure when no socket can be had
-   *
-   * asyncio: `loop.create_datagram_endpoint`.
-   *
-   * @example
-   * ```ts
-   * class Echo extends DatagramProtocol {
-   *   override connectionMade(transport: DatagramTransport) { this.transport = transport; }
-   *   override datagramReceived(data: Uint8Array, address: Address) { this.transport.sendto(data, address); }
-   * }
-   * const [transport] = yield* loop.createDatagramEndpoint(() => new Echo(), ['127.0.0.1', 9999]);
-   * ```
-   */
-  createDatagramEndpoint<P extends DatagramProtocol>(
+  override createDatagramEndpoint<P extends DatagramProtocol>(
     protocolFactory: () => P,
     localAddr?: Address | null,
     remoteAddr?: Address | null,
@@ -178,8 +119,7 @@ export abstract class NetworkLoop extends SendfileLoop {
     ) as never;
   }
 
-  /** Makes a transport of a socket that was accepted elsewhere. */
-  connectAcceptedSocket<P extends BaseProtocol>(
+  override connectAcceptedSocket<P extends BaseProtocol>(
     protocolFactory: ProtocolFactory<P>,
     sock: SocketLike,
     options?: TransportOptions,
@@ -193,7 +133,7 @@ export abstract class NetworkLoop extends SendfileLoop {
    * asyncio: `loop.start_tls`.
    */
   // oxlint-disable-next-line require-yield -- there is nothing to wait for yet
-  *startTls(
+  override *startTls(
     _transport: Transport,
     _protocol: BaseProtocol,
     _sslcontext: unknown,
@@ -202,35 +142,14 @@ export abstract class NetworkLoop extends SendfileLoop {
     throw new NotImplementedError('startTls: TLS is not there yet');
   }
 
-  /**
-   * Reads from a pipe, a socket or a character device, which the transport owns from now on and makes non-blocking.
-   * At its end the transport closes, whatever `eofReceived` returns.
-   *
-   * @param pipe a descriptor, or what has one and can close it
-   * @returns the transport and the protocol; cancelling closes the pipe
-   * @throws ValueError for regular files, which stay the caller's; OSError as the system reports
-   *
-   * asyncio: `loop.connect_read_pipe`.
-   */
-  connectReadPipe<P extends Protocol>(
+  override connectReadPipe<P extends Protocol>(
     protocolFactory: ProtocolFactory<P>,
     pipe: PipeLike,
   ): AwaitableCoroutine<[ReadTransport, P]> {
     return connectReadPipe(this as never, protocolFactory, pipe) as never;
   }
 
-  /**
-   * Writes to a pipe, a socket or a character device, which the transport owns from now on and makes non-blocking.
-   * That its reader is gone is noticed without a write: `connectionLost` gets a BrokenPipeError if something waited
-   * to be written, else null.
-   *
-   * @param pipe a descriptor, or what has one and can close it
-   * @returns the transport and the protocol; cancelling closes the pipe
-   * @throws ValueError for regular files, which stay the caller's; OSError as the system reports
-   *
-   * asyncio: `loop.connect_write_pipe`.
-   */
-  connectWritePipe<P extends BaseProtocol>(
+  override connectWritePipe<P extends BaseProtocol>(
     protocolFactory: ProtocolFactory<P>,
     pipe: PipeLike,
   ): AwaitableCoroutine<[WriteTransport, P]> {
@@ -292,20 +211,7 @@ export abstract class NetworkLoop extends SendfileLoop {
     return missingHook('_makeSocket', 'sockets-and-names');
   }
 
-  /**
-   * Looks the addresses of a host up. An override replaces the resolver of every call of the loop that takes a name.
-   *
-   * @param host a name or an address; null for this machine's own
-   * @param port a number, the name of a service, or null
-   * @returns family, type, protocol, canonical name and address of each that was found; without a `type` once for
-   * each type
-   * @throws GaiError with the resolver's code (`EAI_NONAME`, ...); TypeError, RangeError, ValueError for bad arguments
-   *
-   * Cancelling ends the wait; the lookup itself goes on, and its answer is dropped.
-   *
-   * asyncio: `loop.getaddrinfo`.
-   */
-  getaddrinfo(
+  override getaddrinfo(
     _host: string | null,
     _port: number | string | null,
     _options?: ResolveOptions,
@@ -313,18 +219,7 @@ export abstract class NetworkLoop extends SendfileLoop {
     return missingHook('getaddrinfo', 'sockets-and-names');
   }
 
-  /**
-   * Looks the names of an address's host and service up.
-   *
-   * @param sockaddr `[host, port]` with an IP literal
-   * @param flags `NI_NUMERICHOST`, `NI_NUMERICSERV`, ...
-   * @throws GaiError with the resolver's code; TypeError, RangeError, ValueError for a malformed address
-   *
-   * Cancelling ends the wait only, as with {@link getaddrinfo}.
-   *
-   * asyncio: `loop.getnameinfo`.
-   */
-  getnameinfo(_sockaddr: Address, _flags?: number): Coroutine<[host: string, service: string]> {
+  override getnameinfo(_sockaddr: Address, _flags?: number): Coroutine<[host: string, service: string]> {
     return missingHook('getnameinfo', 'sockets-and-names');
   }
 

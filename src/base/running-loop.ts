@@ -1,5 +1,5 @@
 import { RuntimeError } from './exceptions.ts';
-import type { Loop } from './loop.ts';
+import type { CurrentLoop, Loop } from './loop.ts';
 import { DefaultEventLoopPolicy, _BaseDefaultEventLoopPolicy, _getEventLoopPolicy } from './policies.ts';
 
 /** What all copies of this package in a thread share. */
@@ -62,9 +62,9 @@ export function _anyRunning(): boolean {
  *
  * @throws RuntimeError when none runs, and outside of turns when several hosted loops share the thread
  */
-export function getRunningLoop(): Loop {
+export function getRunningLoop(): CurrentLoop {
   const loop = _getRunningLoop();
-  if (loop !== null) return loop;
+  if (loop !== null) return loop as CurrentLoop;
   if (registry.hosted.length > 1) {
     throw new RuntimeError('several event loops run in this thread: pass the one you mean as `loop`');
   }
@@ -76,8 +76,8 @@ export function getRunningLoop(): Loop {
  *
  * @throws RuntimeError when there is neither; nothing is made implicitly
  */
-export function getEventLoop(): Loop {
-  return _getRunningLoop() ?? _getEventLoopPolicy().getEventLoop();
+export function getEventLoop(): CurrentLoop {
+  return (_getRunningLoop() ?? _getEventLoopPolicy().getEventLoop()) as CurrentLoop;
 }
 
 /**
@@ -101,6 +101,6 @@ export function _currentLoop(): Loop | null {
  *
  * @throws RuntimeError with `miolo/base` alone, which has no concrete loop
  */
-export function newEventLoop(): Loop {
-  return _getEventLoopPolicy().newEventLoop();
+export function newEventLoop(): CurrentLoop {
+  return _getEventLoopPolicy().newEventLoop() as CurrentLoop;
 }

@@ -20,21 +20,7 @@ export interface SendfileOptions {
 
 /** The calls that send files. A concrete loop may provide the two native hooks. */
 export abstract class SendfileLoop extends DescriptorLoop {
-  /**
-   * Sends a file over a transport, from the kernel where it can. Nobody else may write meanwhile, and reading is paused.
-   *
-   * Cancelling ends it; what was sent is sent. The file stands behind the last byte sent then, as it does in the end.
-   *
-   * @param file opened for reading; stays the caller's
-   * @param offset bytes from the beginning of the file
-   * @param count bytes; null: to the end of the file
-   * @returns the number of bytes sent; fewer than `count` when the file ends before
-   * @throws RuntimeError when the transport is closing, or of a kind that cannot; SendfileNotAvailableError with
-   * `fallback: false` when the kernel cannot; OSError as the system reports; TypeError and ValueError for arguments
-   *
-   * asyncio: `loop.sendfile`.
-   */
-  sendfile(
+  override sendfile(
     transport: WriteTransport,
     file: FileLike,
     offset: number = 0,
@@ -51,12 +37,7 @@ export abstract class SendfileLoop extends DescriptorLoop {
     ) as AwaitableCoroutine<number>;
   }
 
-  /**
-   * As {@link sendfile}, over a connected stream socket that no transport has.
-   *
-   * asyncio: `loop.sock_sendfile`.
-   */
-  sockSendfile(
+  override sockSendfile(
     sock: RawSocketLike,
     file: FileLike,
     offset: number = 0,

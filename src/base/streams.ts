@@ -6,8 +6,6 @@ import type {
   CreateUnixServerOptions,
   PathLike,
 } from './create-unix-connection.ts';
-import type { Loop } from './loop.ts';
-import type { NetworkLoop } from './network-loop.ts';
 import { getRunningLoop } from './running-loop.ts';
 import type { Server } from './server.ts';
 import { StreamReader, _DEFAULT_LIMIT } from './stream-reader.ts';
@@ -43,7 +41,7 @@ export const openConnection: (
   options: CreateConnectionOptions & StreamOptions = {},
 ): Coroutine<[StreamReader, StreamWriter]> {
   const { limit = _DEFAULT_LIMIT, ...others } = options;
-  const loop = getRunningLoop() as Loop & NetworkLoop;
+  const loop = getRunningLoop();
   const reader = new StreamReader(limit, loop);
   const protocol = new StreamReaderProtocol(reader, null, loop);
   const [transport] = yield* loop.createConnection(() => protocol, host, port, others);
@@ -82,7 +80,7 @@ export const startServer: (
 ): Coroutine<Server> {
   if (typeof clientConnected !== 'function') throw new TypeError('clientConnected: must be a function');
   const { limit = _DEFAULT_LIMIT, ...others } = options;
-  const loop = getRunningLoop() as Loop & NetworkLoop;
+  const loop = getRunningLoop();
   const factory = (): StreamReaderProtocol =>
     new StreamReaderProtocol(new StreamReader(limit, loop), clientConnected, loop);
   return yield* loop.createServer(factory, host, port, others);
@@ -102,7 +100,7 @@ export const openUnixConnection: (
   options: CreateUnixConnectionOptions & StreamOptions = {},
 ): Coroutine<[StreamReader, StreamWriter]> {
   const { limit = _DEFAULT_LIMIT, ...others } = options;
-  const loop = getRunningLoop() as Loop & NetworkLoop;
+  const loop = getRunningLoop();
   const reader = new StreamReader(limit, loop);
   const protocol = new StreamReaderProtocol(reader, null, loop);
   const [transport] = yield* loop.createUnixConnection(() => protocol, path, others);
@@ -127,7 +125,7 @@ export const startUnixServer: (
 ): Coroutine<Server> {
   if (typeof clientConnected !== 'function') throw new TypeError('clientConnected: must be a function');
   const { limit = _DEFAULT_LIMIT, ...others } = options;
-  const loop = getRunningLoop() as Loop & NetworkLoop;
+  const loop = getRunningLoop();
   const factory = (): StreamReaderProtocol =>
     new StreamReaderProtocol(new StreamReader(limit, loop), clientConnected, loop);
   return yield* loop.createUnixServer(factory, path, others);

@@ -3,8 +3,6 @@ import { copyContext } from './contextvars.ts';
 import { type AwaitableCoroutine, type Coroutine, coroutine, isCoroutine } from './coroutine.ts';
 import { ensureFuture } from './ensure-future.ts';
 import { isExit } from './exceptions.ts';
-import type { RunInExecutorOptions } from './executor.ts';
-import type { Future } from './future.ts';
 import type { Loop } from './loop.ts';
 import { getRunningLoop } from './running-loop.ts';
 import { _chainFuture } from './wrap-future.ts';
@@ -38,16 +36,6 @@ export function runCoroutineThreadsafe<T>(coro: Coroutine<T>, loop: Loop): Concu
   return future;
 }
 
-/** A loop that has executors. */
-interface ExecutorLoop {
-  runInExecutor<A extends readonly unknown[], R>(
-    executor: null,
-    fn: (...args: A) => R,
-    args?: A,
-    options?: RunInExecutorOptions,
-  ): Future<Awaited<R>>;
-}
-
 /**
  * Runs a function on the loop's default executor. asyncio: `to_thread`.
  *
@@ -71,6 +59,6 @@ export const toThread: <A extends readonly unknown[], R>(
   fn: (...args: never) => unknown,
   args?: readonly unknown[],
 ): Coroutine<unknown> {
-  const loop = getRunningLoop() as unknown as ExecutorLoop;
+  const loop = getRunningLoop();
   return yield* loop.runInExecutor(null, fn as () => unknown, args as [], { context: copyContext() });
 }) as never;
