@@ -6,7 +6,7 @@ const program = fileURLToPath(new URL('./runtime/program.js', import.meta.url));
 
 for (const { name, args } of [
   { name: 'bun', args: ['--no-install'] },
-  { name: 'deno', args: ['run', '--quiet', '--no-prompt', '--no-config', '--allow-all'] },
+  { name: 'deno', args: ['run', '--quiet', '--no-prompt', '--no-lock', '--allow-all'] },
 ]) {
   test.serial(`the native loop keeps its contract and talks to the network under ${name}`, async (t) => {
     const printed = String(await output(name, [...args, program], `${name}, of npm`)).trim();
