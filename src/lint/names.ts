@@ -22,15 +22,7 @@ export const COROUTINE_FUNCTIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** The methods of loops that make a coroutine. */
-const LOOP: readonly string[] = [
-  '_connectSock',
-  '_createServerGetaddrinfo',
-  '_ensureResolved',
-  '_makeSubprocessTransport',
-  '_sendfileFallback',
-  '_sendfileNative',
-  '_sockSendfileFallback',
-  '_sockSendfileNative',
+const ABSTRACT_LOOP: readonly string[] = [
   'connectAcceptedSocket',
   'connectReadPipe',
   'connectWritePipe',
@@ -56,6 +48,18 @@ const LOOP: readonly string[] = [
   'startTls',
 ];
 
+const LOOP: readonly string[] = [
+  '_connectSock',
+  '_createServerGetaddrinfo',
+  '_ensureResolved',
+  '_makeSubprocessTransport',
+  '_sendfileFallback',
+  '_sendfileNative',
+  '_sockSendfileFallback',
+  '_sockSendfileNative',
+  ...ABSTRACT_LOOP,
+];
+
 const SCOPE: readonly string[] = ['aenter', 'aexit', 'run'];
 const SERVER: readonly string[] = ['aenter', 'aexit', 'serveForever', 'startServing', 'waitClosed'];
 const QUEUE: readonly string[] = ['get', 'join', 'put'];
@@ -63,7 +67,7 @@ const SEMAPHORE: readonly string[] = ['acquire', ...SCOPE];
 
 /** Methods whose call makes a coroutine, inherited ones too, by exported class. */
 export const COROUTINE_METHODS: Readonly<Record<string, readonly string[]>> = {
-  AbstractEventLoop: ['shutdownAsyncgens', 'shutdownDefaultExecutor'],
+  AbstractEventLoop: ABSTRACT_LOOP,
   AbstractServer: SERVER,
   Acquirable: SEMAPHORE,
   AsCompletedIterator: ['anext'],
