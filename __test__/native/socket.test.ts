@@ -15,6 +15,7 @@ import {
   MSG_CTRUNC,
   MSG_PEEK,
   MSG_TRUNC,
+  MioEventLoop,
   OSError,
   RuntimeError,
   SHUT_WR,
@@ -23,6 +24,7 @@ import {
   SOL_SOCKET,
   SO_KEEPALIVE,
   SO_LINGER,
+  SO_RCVBUF,
   SO_REUSEADDR,
   Socket,
   TCP_KEEPCNT,
@@ -400,6 +402,30 @@ test('a malformed address is refused at the call, by name', (t) => {
   t.throws(() => new Socket('x' as never), { instanceOf: TypeError, message: /family/ });
   t.throws(() => new Socket(9999), { code: 'EAFNOSUPPORT' });
   for (const sock of [tcp, six, unix, udp]) sock.close();
+});
+
+test('numbers beyond 32 bits are refused by name, and never taken for what they would wrap around to', async (t) => {
+  const wrap = 2 ** 32;
+  const [one, other] = socketpair();
+  const wrong: [() => unknown, RegExp][] = [
+    [() => Socket.fromFd(wrap + one.fileno()), /fileno/],
+    [() => new Socket(wrap + AF_INET), /family/],
+    [() => new Socket(AF_INET, wrap + SOCK_STREAM), /type/],
+    [() => one.getsockopt(wrap + SOL_SOCKET, SO_RCVBUF), /level/],
+    [() => one.setsockopt(SOL_SOCKET, wrap + SO_RCVBUF, 1), /name/],
+    [() => one.setsockopt(SOL_SOCKET, SO_RCVBUF, wrap + 20_000), /value/],
+    [() => one.send(bytes('x'), wrap), /flags/],
+    [() => other.recv(1, -wrap), /flags/],
+  ];
+  for (const [call, message] of wrong) t.throws(call, { instanceOf: RangeError, message });
+  const loop = new MioEventLoop();
+  t.throws(() => loop.addReader(wrap + one.fileno(), () => {}), { instanceOf: ValueError, message: /fd/ });
+  t.throws(() => loop.removeWriter(wrap + one.fileno()), { instanceOf: ValueError, message: /fd/ });
+  const lookup = loop.runUntilComplete(loop.getaddrinfo('localhost', 1, { flags: 2 * wrap }));
+  await t.throwsAsync(lookup, { instanceOf: RangeError, message: /flags/ });
+  loop.close();
+  one.close();
+  other.close();
 });
 
 test('memory that cannot be used is refused at the call, by name', (t) => {

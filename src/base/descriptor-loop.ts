@@ -28,7 +28,8 @@ export function fdOf(fd: FdLike): number {
   if (typeof number !== 'number' || !Number.isInteger(number)) {
     throw new ValueError(`fd: invalid file object: ${String(fd)}`);
   }
-  if (number < 0) throw new ValueError(`fd: invalid file descriptor: ${number}`);
+  // Greater ones would wrap around to the descriptor of somebody else.
+  if (number < 0 || number > 0x7fffffff) throw new ValueError(`fd: invalid file descriptor: ${number}`);
   return number;
 }
 

@@ -12,7 +12,7 @@ import { AF_INET, AF_INET6 } from '../base/socket-constants.ts';
 import type { NativeAnswer, NativeCore } from './addon.ts';
 import { checkNative } from './errors.ts';
 import type { MioEventLoop } from './mio-event-loop.ts';
-import { checkInteger, fromNativeAddress, toNativeAddress } from './socket-address.ts';
+import { checkInt, fromNativeAddress, toNativeAddress } from './socket-address.ts';
 
 export class Lookups {
   readonly #loop: MioEventLoop;
@@ -37,7 +37,7 @@ export class Lookups {
       throw new ValueError('port: must not contain a NUL character');
     }
     const { family = 0, type = 0, proto = 0, flags = 0 } = options;
-    for (const [name, value] of Object.entries({ family, type, proto, flags })) checkInteger(name, value);
+    for (const [name, value] of Object.entries({ family, type, proto, flags })) checkInt(name, value);
     const name = host === null ? null : encodeHost(host);
     const service = port === null ? null : String(port);
     const answer = yield* this.#ask((id) =>
@@ -58,7 +58,7 @@ export class Lookups {
     const host: unknown = Array.isArray(sockaddr) ? sockaddr[0] : null;
     const family = typeof host === 'string' && isIPv6(host.split('%', 1)[0]!) ? AF_INET6 : AF_INET;
     const address = toNativeAddress(family, sockaddr, 'sockaddr');
-    checkInteger('flags', flags);
+    checkInt('flags', flags);
     const answer = yield* this.#ask((id) => this.#core.lookupNames(id, address, flags));
     if (answer.code != null) throw failure(answer, 'getnameinfo', address[0]);
     return [answer.names[0]!, answer.names[1]!];

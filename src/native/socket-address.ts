@@ -76,6 +76,15 @@ export function checkInteger(what: string, value: unknown): asserts value is num
   }
 }
 
+/**
+ * Checks an integer that the system takes as a C `int`. Node-API would make another number of a greater one, and of a
+ * descriptor another descriptor.
+ */
+export function checkInt(what: string, value: unknown): asserts value is number {
+  checkInteger(what, value);
+  if (value !== (value | 0)) throw new RangeError(`${what}: must fit in 32 bits, not ${value}`);
+}
+
 /** What a native address is for users: a path, `[host, port]`, or `[host, port, flowinfo, scopeid]`. */
 export function fromNativeAddress(family: number, native: NativeAddress): Address;
 export function fromNativeAddress(family: number, native: NativeAddress | null): Address | null;

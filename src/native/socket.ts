@@ -17,7 +17,7 @@ import type { NativeCore, NativeSocket } from './addon.ts';
 import { checkBytes, checkSize, receivePart } from './byte-arguments.ts';
 import { checkNative, osErrorFromNative } from './errors.ts';
 import { RECYCLED_BYTES, keepRecycled, recycledMemory } from './recycled.ts';
-import { checkInteger, checkRange, fromNativeAddress, toNativeAddress } from './socket-address.ts';
+import { checkInt, checkInteger, checkRange, fromNativeAddress, toNativeAddress } from './socket-address.ts';
 import { SocketOptions } from './socket-options.ts';
 
 /** What one receive of a stream takes at most, however much is asked for. */
@@ -100,9 +100,9 @@ export class Socket extends SocketOptions implements SocketLike {
     place: Place | null = null,
   ) {
     super();
-    checkInteger('family', family);
-    checkInteger('type', type);
-    checkInteger('proto', proto);
+    checkInt('family', family);
+    checkInt('type', type);
+    checkInt('proto', proto);
     this.#place = place;
     this.#own = null;
     if (place === null) {
@@ -286,7 +286,7 @@ export class Socket extends SocketOptions implements SocketLike {
   recv(bufsize: number, flags: number = 0): Buffer {
     const native = this.#owned('recv');
     const memory = this.#memory(bufsize);
-    checkInteger('flags', flags);
+    checkInt('flags', flags);
     return kept(memory, checkNative(native.receive(memory, flags), 'recv'));
   }
 
@@ -300,7 +300,7 @@ export class Socket extends SocketOptions implements SocketLike {
   recvInto(buffer: Uint8Array, nbytes: number = 0, flags: number = 0): number {
     const native = this.#owned('recv');
     const part = receivePart(buffer, nbytes);
-    checkInteger('flags', flags);
+    checkInt('flags', flags);
     return checkNative(native.receive(part, flags), 'recv');
   }
 
@@ -308,7 +308,7 @@ export class Socket extends SocketOptions implements SocketLike {
   recvfrom(bufsize: number, flags: number = 0): [data: Buffer, address: Address | null] {
     const native = this.#owned('recvfrom');
     const memory = this.#memory(bufsize);
-    checkInteger('flags', flags);
+    checkInt('flags', flags);
     const count = checkNative(native.receiveFrom(memory, flags), 'recvfrom');
     return [kept(memory, count), fromNativeAddress(this.family, native.sender())];
   }
@@ -321,7 +321,7 @@ export class Socket extends SocketOptions implements SocketLike {
   ): [count: number, address: Address | null] {
     const native = this.#owned('recvfrom');
     const part = receivePart(buffer, nbytes);
-    checkInteger('flags', flags);
+    checkInt('flags', flags);
     const count = checkNative(native.receiveFrom(part, flags), 'recvfrom');
     return [count, fromNativeAddress(this.family, native.sender())];
   }
@@ -340,7 +340,7 @@ export class Socket extends SocketOptions implements SocketLike {
     const native = this.#owned('recvmsg');
     const memory = this.#memory(bufsize);
     checkRange('maxFds:', maxFds, 253);
-    checkInteger('flags', flags);
+    checkInt('flags', flags);
     const message = native.receiveMessage(memory, maxFds, flags);
     const count = checkNative(message.count, 'recvmsg');
     return {
@@ -369,7 +369,7 @@ export class Socket extends SocketOptions implements SocketLike {
    */
   send(data: Uint8Array, flags: number = 0): number {
     checkBytes('data', data);
-    checkInteger('flags', flags);
+    checkInt('flags', flags);
     return checkNative(this.#owned('send').send(data, flags), 'send');
   }
 
@@ -380,7 +380,7 @@ export class Socket extends SocketOptions implements SocketLike {
    */
   sendto(data: Uint8Array, address: Address, flags: number = 0): number {
     checkBytes('data', data);
-    checkInteger('flags', flags);
+    checkInt('flags', flags);
     const native = this.#owned('sendto');
     return checkNative(native.sendTo(data, flags, toNativeAddress(this.family, address)), 'sendto', address);
   }
@@ -401,7 +401,7 @@ export class Socket extends SocketOptions implements SocketLike {
     const { fds = [], flags = 0, address = null } = options;
     for (const buffer of buffers) checkBytes('buffers', buffer);
     for (const fd of fds) checkRange('fds: each', fd, 0x7fffffff);
-    checkInteger('flags', flags);
+    checkInt('flags', flags);
     const native = this.#owned('sendmsg');
     const data = buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers);
     const to = address === null ? null : toNativeAddress(this.family, address);
@@ -420,11 +420,11 @@ export class Socket extends SocketOptions implements SocketLike {
 
   /** Sets an option by its numbers, to an integer or to bytes. @throws OSError as the system reports */
   setsockopt(level: number, name: number, value: number | Uint8Array): void {
-    checkInteger('level', level);
-    checkInteger('name', name);
+    checkInt('level', level);
+    checkInt('name', name);
     const native = this.#any('setsockopt');
     if (typeof value === 'number') {
-      checkInteger('value', value);
+      checkInt('value', value);
       checkNative(native.setOption(level, name, value), 'setsockopt');
     } else {
       checkBytes('value', value);
@@ -440,8 +440,8 @@ export class Socket extends SocketOptions implements SocketLike {
   getsockopt(level: number, name: number): number;
   getsockopt(level: number, name: number, buflen: number): Buffer;
   getsockopt(level: number, name: number, buflen: number = 0): number | Buffer {
-    checkInteger('level', level);
-    checkInteger('name', name);
+    checkInt('level', level);
+    checkInt('name', name);
     const native = this.#any('getsockopt');
     if (buflen > 0) {
       const bytes = native.getOptionBytes(level, name, checkRange('buflen:', buflen, 1024));
@@ -563,14 +563,14 @@ export function socketpair(
   type: number = SOCK_STREAM,
   proto: number = 0,
 ): [Socket, Socket] {
-  checkInteger('family', family);
-  checkInteger('type', type);
-  checkInteger('proto', proto);
+  checkInt('family', family);
+  checkInt('type', type);
+  checkInt('proto', proto);
   return Socket.pair(family, type, proto);
 }
 
 function takeOver(fd: unknown): NativeSocket {
-  checkInteger('fileno', fd);
+  checkInt('fileno', fd);
   if (fd < 0) throw new ValueError(`fileno: must not be negative, not ${fd}`);
   return opened(addon().takeDescriptor(fd), 'fileno');
 }
