@@ -1,5 +1,5 @@
 import test from 'ava';
-import { MioEventLoop, TransportSocket, createTask } from 'miolo';
+import { MioEventLoop, RuntimeError, TransportSocket, createTask } from 'miolo';
 import type { Coroutine, ProtocolFactory, Server, SocketLike } from 'miolo';
 import { Recorder, portOf, serve, theLoop } from '../helpers.js';
 import { inBothDrives, openDescriptors, reportsOf, turns, until } from './pair.js';
@@ -157,6 +157,21 @@ inBothDrives(test, 'the sockets of a server are views; after close there are non
   t.deepEqual(server.sockets, []);
   t.is(sockets[0]!.fileno(), -1);
 });
+
+inBothDrives(
+  test,
+  'a server that is closed cannot be started again, and does not say that it serves',
+  function* (t) {
+    const server = yield* serve(() => new Recorder());
+    server.close();
+    for (const start of [() => server.startServing(), () => server.serveForever()]) {
+      const error = yield* failure(start());
+      t.is(error.constructor, RuntimeError);
+      t.regex(error.message, /^server .* is closed$/);
+    }
+    t.false(server.isServing());
+  },
+);
 
 inBothDrives(test, 'a server that does not serve yet refuses; startServing is harmless twice', function* (t) {
   const server = yield* theLoop().createServer(() => new Recorder(), '127.0.0.1', 0, { startServing: false });

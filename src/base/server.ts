@@ -82,11 +82,12 @@ export class Server extends AbstractServer {
     for (const waiter of waiters) if (!waiter.done()) _setResultUnlessCancelled(waiter, undefined);
   }
 
-  /** Begins to accept, in the turn under way. */
+  /** Begins to accept, in the turn under way. @throws RuntimeError when the server is closed */
   _startServing(): void {
     if (this.#serving) return;
+    if (this.#sockets === null) throw new RuntimeError(`server ${this.toString()} is closed`);
     this.#serving = true;
-    for (const sock of this.#sockets ?? []) {
+    for (const sock of this.#sockets) {
       sock.listen(this.#backlog);
       runHook(this.#loop, '_startServing', 'servers', () =>
         this.#loop._startServing(this.#factory, sock, this.#sslcontext, this, this.#backlog),
@@ -128,7 +129,7 @@ export class Server extends AbstractServer {
     for (const client of [...this.#clients]) client.abort?.();
   }
 
-  /** Begins to accept, if the server does not yet. */
+  /** Begins to accept, if the server does not yet. @throws RuntimeError when the server is closed */
   override *startServing(): Coroutine<void> {
     this._startServing();
     yield* sleep(0);
