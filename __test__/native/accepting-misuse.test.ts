@@ -1,6 +1,6 @@
 /** A hook that fails for a connection that was accepted costs that connection, is named, and the accepting goes on. */
 import test from 'ava';
-import { MioEventLoop } from 'miolo';
+import { MioEventLoop, Socket } from 'miolo';
 import { Protocol, sleep } from 'miolo/base';
 import type { BaseEventLoop, Coroutine, ExceptionContext, Server } from 'miolo/base';
 import { SimulatedNetwork } from 'miolo/testing';
@@ -99,3 +99,34 @@ for (const [name, make, host] of LOOPS) {
     );
   }
 }
+
+test.serial('a protocol factory that fails, or returns no protocol, is reported for each connection', (t) => {
+  const loop = new MioEventLoop();
+  const reports: ExceptionContext[] = [];
+  loop.setExceptionHandler((_loop, context) => reports.push(context));
+  function* connect(factory: unknown): Coroutine<void> {
+    const server: Server = yield* loop.createServer(factory as never, '127.0.0.1', 0);
+    const [, port] = server.sockets[0]!.getsockname() as readonly [string, number];
+    const [, client] = yield* loop.createConnection(() => new Client(), '127.0.0.1', port);
+    while (!client.isLost) yield* sleep(0.001);
+    server.close();
+    yield* server.waitClosed();
+  }
+  const wrong: [unknown, RegExp][] = [
+    [Greeter, /^Class constructor Greeter cannot be invoked without 'new'$/],
+    // As arrow functions with braces do.
+    [() => void new Greeter(), /^protocolFactory: must return a protocol, not undefined$/],
+    [() => Promise.resolve(new Greeter()), /^protocolFactory: must return a protocol, not a promise$/],
+  ];
+  for (const [factory] of wrong) loop.runUntilCompleteSync(connect(factory));
+  t.deepEqual(
+    reports.map(({ message }) => message),
+    wrong.map(() => 'Error on transport creation for incoming connection'),
+  );
+  for (const [index, [factory, message]] of wrong.entries()) {
+    t.regex((reports[index]!.exception as Error).message, message);
+    const attempt = loop.createConnection(factory as never, null, null, { sock: new Socket() as never });
+    t.throws(() => loop.runUntilCompleteSync(attempt), { instanceOf: TypeError, message });
+  }
+  loop.close();
+});

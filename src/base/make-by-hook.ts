@@ -7,6 +7,11 @@ import type { BaseTransport } from './transports.ts';
 /** Callbacks that may only come from a handle of their own. */
 const CALLBACKS = ['connectionMade', 'dataReceived', 'datagramReceived', 'connectionLost'];
 
+/** Whether a factory made a protocol. One that forgets its `return`, or is async, did not. */
+export function isProtocol(made: unknown): made is BaseProtocol {
+  return typeof (made as Partial<BaseProtocol> | null | undefined)?.connectionMade === 'function';
+}
+
 /**
  * Calls a `_make...Transport` hook.
  *
@@ -15,7 +20,8 @@ const CALLBACKS = ['connectionMade', 'dataReceived', 'datagramReceived', 'connec
  * before the connection is lost.
  *
  * @param waiter null where nobody waits
- * @throws RuntimeError, with the name of the hook, when what it returns is no transport; and what the hook throws
+ * @throws TypeError when `protocol` is none; RuntimeError, with the name of the hook, when what it returns is no
+ * transport; and what the hook throws
  */
 export function makeByHook<T extends BaseTransport>(
   loop: HookLoop,
@@ -24,6 +30,9 @@ export function makeByHook<T extends BaseTransport>(
   waiter: Future<void> | null,
   make: () => T,
 ): T {
+  if (!isProtocol(protocol)) {
+    throw new TypeError(`protocolFactory: must return a protocol, not ${show(protocol)}`);
+  }
   const transport = loop.getDebug() ? makeWatched(loop, hook, protocol, waiter, make) : make();
   if (typeof (transport as Partial<T> | null | undefined)?.close !== 'function') {
     throw contractError(hook, `it must return a transport, not ${show(transport)}`, 'transports');

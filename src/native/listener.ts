@@ -1,7 +1,7 @@
 import { ACCEPT_RETRY_DELAY, Handle, OSError, TransportSocket, copyContext } from '../base/index.ts';
 import type { BaseProtocol, Coroutine, ProtocolFactory, Server, TimerHandle } from '../base/index.ts';
 import { isContractError } from '../base/hook-checks.ts';
-import { makeByHook } from '../base/make-by-hook.ts';
+import { isProtocol, makeByHook } from '../base/make-by-hook.ts';
 import { isExit, osErrorFromNative } from './errors.ts';
 import type { MioEventLoop } from './mio-event-loop.ts';
 import type { Ring, RingSubject } from './ring.ts';
@@ -101,11 +101,13 @@ export class Listener implements RingSubject {
       if (transport === null) this.#ring.release(token);
       else transport.close();
       if (isExit(error)) throw error;
-      if (this.#loop.getDebug() || isContractError(error)) {
+      // A factory that fails is the program's mistake, and fails for the next connection as well: without a word the
+      // server would look as if nobody ever came.
+      if (this.#loop.getDebug() || !isProtocol(protocol) || isContractError(error)) {
         this.#loop.callExceptionHandler({
           message: 'Error on transport creation for incoming connection',
           exception: error,
-          ...(protocol === null ? {} : { protocol }),
+          ...(isProtocol(protocol) ? { protocol } : {}),
           ...(transport === null ? {} : { transport }),
         });
       }
