@@ -457,3 +457,21 @@ test.serial('a write protocol needs only the base callbacks', async (t) => {
     closeSync(read);
   });
 });
+
+test.serial('a write pipe takes memory that threads share, and refuses detached memory', async (t) => {
+  const [one, other] = socketpair();
+  await run(
+    (function* (): Coroutine<void> {
+      const loop = theLoop();
+      const [, read] = yield* loop.connectReadPipe(() => new Recorder(), one);
+      const [write] = yield* loop.connectWritePipe(() => new Recorder(), other);
+      write.write(new Uint8Array(new SharedArrayBuffer(4)).fill(97));
+      const detached = new Uint8Array(8);
+      structuredClone(detached.buffer, { transfer: [detached.buffer] });
+      t.throws(() => write.write(detached), { instanceOf: TypeError, message: /detached/ });
+      write.close();
+      yield* read.lost;
+      t.deepEqual(read.log, ['made', 'data aaaa', 'eof', 'lost null']);
+    })(),
+  );
+});

@@ -17,6 +17,7 @@ import {
 } from 'miolo';
 import type { Coroutine, ExceptionContext, Transport } from 'miolo';
 import { Echo, Recorder, nodeClient, portOf, serve, theLoop } from '../helpers.js';
+import { pair } from './pair.js';
 
 /** Byte `at` of connection `connection`. */
 const pattern = (connection: number, at: number): number =>
@@ -639,4 +640,40 @@ test.serial('an override of _makeSocketTransport sees every connection, accepted
 
 test.serial('a connection reset is an error of the class that CPython gives it', (t) => {
   t.true(new ConnectionResetError('x') instanceof OSError);
+});
+
+test.serial('memory that threads share is written as it was, and detached memory is refused', async (t) => {
+  const size = 100_000;
+  const pieces = 100;
+  /** Sees whether each piece has the bytes that it was written with. */
+  class Pieces extends Recorder {
+    wrong = 0;
+
+    override dataReceived(data: Uint8Array): void {
+      for (const byte of data) if (byte !== Math.floor(this.bytes++ / size)) this.wrong++;
+    }
+  }
+  await run(
+    (function* (): Coroutine<void> {
+      const { server, near, far } = yield* pair(
+        () => new Pieces(),
+        () => new Recorder(),
+      );
+      const { transport } = far;
+      const shared = new Uint8Array(new SharedArrayBuffer(size));
+      // More than the kernel takes: what it refuses has to be kept before the next piece stands in its place.
+      for (let piece = 0; piece < pieces; piece++) transport.write(shared.fill(piece));
+      const detached = new Uint8Array(8);
+      structuredClone(detached.buffer, { transfer: [detached.buffer] });
+      const wrong = { instanceOf: TypeError, message: 'data: its memory is detached' };
+      t.throws(() => transport.write(detached), wrong);
+      t.throws(() => transport.writelines(['not sent either', detached]), wrong);
+      t.throws(() => transport.write(new Uint16Array(1) as never), { message: /, not Uint16Array$/ });
+      transport.close();
+      yield* near.lost;
+      t.is(near.bytes, pieces * size);
+      t.is(near.wrong, 0);
+      server.close();
+    })(),
+  );
 });

@@ -19,6 +19,31 @@ export function checkBytes(what: string, value: unknown): asserts value is Uint8
   }
 }
 
+/**
+ * What a transport is given to write, as bytes.
+ *
+ * @throws TypeError for what is neither a `Uint8Array` nor a string, and for memory that is detached, of which the bytes
+ * would be missed by nobody but the peer
+ */
+export function toBytes(data: unknown): Uint8Array {
+  if (data instanceof Uint8Array) {
+    if (data.length === 0) checkBytes('data', data);
+    return data;
+  }
+  if (typeof data === 'string') return Buffer.from(data);
+  throw new TypeError(`data: must be a Uint8Array or a string, not ${describe(data)}`);
+}
+
+function describe(value: unknown): string {
+  if (value === null) return 'null';
+  return typeof value === 'object' ? (value.constructor?.name ?? 'object') : typeof value;
+}
+
+/** `bytes`, or a copy if other threads could change them while the native core reads them. */
+export function unshared(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer instanceof SharedArrayBuffer ? new Uint8Array(bytes) : bytes;
+}
+
 function isDetached(buffer: ArrayBuffer & { readonly detached?: boolean }): boolean {
   if (buffer.detached !== undefined) return buffer.detached;
   if (buffer.byteLength > 0) return false;

@@ -30,6 +30,7 @@ import {
   logger,
 } from '../base/index.ts';
 import type { BaseProtocol, BufferedProtocol, ExtraInfo, Future, Protocol, Server } from '../base/index.ts';
+import { toBytes, unshared } from './byte-arguments.ts';
 import { isExit, osErrorFromNative } from './errors.ts';
 import type { MioEventLoop } from './mio-event-loop.ts';
 import type { BacklogSubject, Ring } from './ring.ts';
@@ -400,7 +401,7 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
       this.#pending += bytes.length;
       return false;
     }
-    this._backlog = ring.core.send(this._token, bytes);
+    this._backlog = ring.core.send(this._token, unshared(bytes));
     this.#settle();
     return true;
   }
@@ -602,15 +603,4 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
       this.#connLost > 0 ? 'closed' : this.#closing ? 'closing' : this.#paused ? 'paused' : 'open';
     return `<StreamTransport fd=${this.#socket.fileno()} ${state}>`;
   }
-}
-
-function toBytes(data: unknown): Uint8Array {
-  if (data instanceof Uint8Array) return data;
-  if (typeof data === 'string') return Buffer.from(data);
-  throw new TypeError(`data: must be a Uint8Array or a string, not ${describe(data)}`);
-}
-
-function describe(value: unknown): string {
-  if (value === null) return 'null';
-  return typeof value === 'object' ? ((value as object).constructor?.name ?? 'object') : typeof value;
 }

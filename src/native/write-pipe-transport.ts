@@ -18,6 +18,7 @@ import {
 } from '../base/index.ts';
 import type { BaseProtocol, ExtraInfo, Future, PipeLike } from '../base/index.ts';
 import { ByteBuffer } from '../base/byte-buffer.ts';
+import { toBytes, unshared } from './byte-arguments.ts';
 import type { MioEventLoop } from './mio-event-loop.ts';
 import { Pipe } from './pipe.ts';
 
@@ -110,7 +111,7 @@ export class WritePipeTransport extends FlowControlTransport {
   /** One attempt. Returns the bytes taken; -1 after an error, which closes the transport. */
   #send(bytes: Uint8Array): number {
     try {
-      return this.#pipe.write(bytes);
+      return this.#pipe.write(unshared(bytes));
     } catch (error) {
       if (error instanceof BlockingIOError || error instanceof InterruptedError) return 0;
       if (!(error instanceof OSError)) throw error;
@@ -192,10 +193,4 @@ export class WritePipeTransport extends FlowControlTransport {
     const state = this.#pipe.closed ? 'closed' : this.#closing ? 'closing' : 'open';
     return `<WritePipeTransport fd=${this.#pipe.fd} ${state} bufsize=${this.#buffer.length}>`;
   }
-}
-
-function toBytes(data: unknown): Uint8Array {
-  if (data instanceof Uint8Array) return data;
-  if (typeof data === 'string') return Buffer.from(data);
-  throw new TypeError(`data: must be a Uint8Array or a string, not ${data === null ? 'null' : typeof data}`);
 }

@@ -194,8 +194,8 @@ impl NativeCore {
         let bytes = if start.is_null() || len == 0 {
             &[][..]
         } else {
-            // SAFETY: Node-API just gave the address and length (of a detached array: none); no JavaScript runs
-            // before the slice ends with this call.
+            // SAFETY: Node-API just gave the address and length (of a detached array: none); no JavaScript of this
+            // thread runs before the slice ends with this call, and JavaScript gives no memory that other threads have.
             unsafe { std::slice::from_raw_parts(start.cast::<u8>(), len) }
         };
         self.send_now(Token::from_raw(token), bytes)
