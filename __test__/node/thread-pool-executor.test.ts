@@ -1,5 +1,7 @@
 import ava from 'ava';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { once } from 'node:events';
 import {
   BrokenExecutor,
@@ -175,6 +177,36 @@ test('errors come back with class, message, code and properties', async (t) => {
     );
     t.like(node, { code: 'ENOENT', syscall: 'stat', path: '/nowhere/at/all' });
   });
+});
+
+test('a module whose program sends its own functions to threads is told, and starts no threads without end', async (t) => {
+  const folder = mkdtempSync(join(ROOT, 'build', 'own-worker-'));
+  const file = join(folder, 'program.mjs');
+  const source = `
+    import { run, toThread, workerFunction } from 'miolo';
+    export const double = (number) => 2 * number;
+    const job = workerFunction(import.meta.url, 'double');
+    function* main() {
+      return yield* toThread(job, [21]);
+    }
+  `;
+  try {
+    writeFileSync(file, `${source} await run(main());`);
+    const wrong = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 60_000 });
+    t.is(wrong.status, 1);
+    t.regex(
+      wrong.stderr,
+      /RuntimeError: fn: the worker thread that imports file:.*program\.mjs for double\(\) starts/,
+    );
+    writeFileSync(
+      file,
+      `import { isMainThread } from 'node:worker_threads'; ${source} if (isMainThread) console.log(await run(main()));`,
+    );
+    const right = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 60_000 });
+    t.is(right.stdout, '42\n');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('threads are made when they are needed, up to the limit, and used again', async (t) => {

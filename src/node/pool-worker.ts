@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import type { TransferListItem } from 'node:worker_threads';
 import { type ThrownValue, packThrown } from './thread-error.ts';
 import { unwrapTransfers } from './transferring.ts';
-import { type FunctionPlace, importFunction } from './worker-function.ts';
+import { type FunctionPlace, importForJob } from './worker-function.ts';
 
 /** A job on its way to a worker. */
 export interface JobMessage {
@@ -52,7 +52,7 @@ function explain(error: unknown): unknown {
 async function answer({ id, job, args }: JobMessage): Promise<void> {
   const isText = typeof job === 'string';
   try {
-    const fn = isText ? make(job) : await importFunction(job);
+    const fn = isText ? make(job) : await importForJob(job);
     const list: TransferListItem[] = [];
     const [result] = unwrapTransfers([await fn(...(args as never[]))], list);
     parentPort!.postMessage({ id, result } satisfies AnswerMessage, list);

@@ -13,7 +13,7 @@ import type { Executor } from '../base/index.ts';
 import type { AnswerMessage, JobMessage } from './pool-worker.ts';
 import { unpackThrown } from './rebuild-error.ts';
 import { unwrapTransfers } from './transferring.ts';
-import { placeOf } from './worker-function.ts';
+import { isImporting, placeOf } from './worker-function.ts';
 
 /** Keyword arguments of {@link ThreadPoolExecutor}. */
 export interface ThreadPoolExecutorOptions {
@@ -260,11 +260,18 @@ export class ThreadPoolExecutor implements Executor {
   }
 }
 
-/** How a thread gets `fn`. @throws TypeError when it cannot */
+/** How a thread gets `fn`. @throws TypeError when it cannot; RuntimeError when it would start the program again */
 function jobOf(fn: unknown): JobMessage['job'] {
   if (typeof fn !== 'function') throw new TypeError(`fn: a function was expected, got ${String(fn)}`);
   const place = placeOf(fn);
-  if (place !== null) return place;
+  if (place !== null) {
+    if (!isImporting(place)) return place;
+    // The next worker would import it as well, and so on without end.
+    throw new RuntimeError(
+      `fn: the worker thread that imports ${place.url} for ${place.name}() starts the program that stands in it, too: ` +
+        'start it only if isMainThread of node:worker_threads is true, or move the function to a module of its own',
+    );
+  }
   if (isCoroutineFunction(fn)) {
     throw new TypeError('fn: coroutines cannot be used with an executor: no loop runs in its threads');
   }

@@ -21,7 +21,7 @@ export type WorkerFunction<F extends (...args: never) => unknown> = (
 
 /**
  * Names an exported function, so that a {@link ThreadPoolExecutor} can call it in a worker thread: the worker
- * imports the module. A module that also starts a program has to ask `isMainThread` first.
+ * imports the module. A module that also starts a program has to ask `isMainThread` (of `node:worker_threads`) first.
  *
  * @param url the module's: `import.meta.url` for the one this stands in
  * @param name the export; default: `default`
@@ -50,6 +50,28 @@ export function workerFunction<F extends (...args: never) => unknown>(
 /** Where `fn` is found, null for other functions. */
 export function placeOf(fn: unknown): FunctionPlace | null {
   return (fn as Placed)[PLACE] ?? null;
+}
+
+/** The modules that this thread imports for jobs at this moment. */
+const importing = new Set<string>();
+
+/**
+ * {@link importFunction} for a job of this worker.
+ *
+ * @throws as that
+ */
+export async function importForJob(place: FunctionPlace): Promise<(...args: never[]) => unknown> {
+  importing.add(place.url);
+  try {
+    return await importFunction(place);
+  } finally {
+    importing.delete(place.url);
+  }
+}
+
+/** Whether this thread, a worker, is importing the module of `place` for a job: it is the module that asks. */
+export function isImporting(place: FunctionPlace): boolean {
+  return importing.has(place.url);
 }
 
 /** @throws TypeError when the module has no such function; what the module throws */
