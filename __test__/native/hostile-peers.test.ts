@@ -1,9 +1,18 @@
 import test from 'ava';
 import { spawn } from 'node:child_process';
-import { createTask, openConnection, startServer } from 'miolo';
+import { SOL_SOCKET, SO_LINGER, Socket, createTask, openConnection, startServer } from 'miolo';
 import type { Coroutine, StreamReader, Transport } from 'miolo';
 import { Echo, Recorder, portOf, serve, theLoop } from '../helpers.js';
 import { Deaf, PLENTY, end, inBothDrives, pair, reportsOf, turns, until } from './pair.js';
+
+function* failure(attempt: Coroutine<unknown>): Coroutine<Error & { code?: string }> {
+  try {
+    yield* attempt;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('it did not fail');
+}
 
 /** Numbers that look random, the same in each run. */
 function* random(seed: number): Generator<number, never> {
@@ -274,5 +283,36 @@ inBothDrives(
     }
     t.deepEqual(reports, []);
     t.is(theLoop()._ring.core.sockets(), 0);
+  },
+);
+
+inBothDrives(
+  test,
+  'a reset that a write meets first is no end of the stream: a reader gets the error',
+  function* (t) {
+    const listener = new Socket();
+    listener.bind(['127.0.0.1', 0]);
+    listener.listen();
+    const address = listener.getsockname() as readonly [string, number];
+    for (const size of [10, 100_000]) {
+      const [reader, writer] = yield* openConnection(...address);
+      const [, recorder] = yield* theLoop().createConnection(() => new Recorder(), ...address);
+      for (let peer = 0; peer < 2; peer++) {
+        const [sock] = listener.accept();
+        sock.setsockopt(SOL_SOCKET, SO_LINGER, new Uint8Array(new Int32Array([1, 0]).buffer));
+        sock.close();
+      }
+      const bytes = new Uint8Array(size);
+      for (const transport of [writer.transport, recorder.transport]) {
+        transport.write(bytes);
+        // Before the next poll: the write meets the reset.
+        transport.getWriteBufferSize();
+      }
+      const error = yield* failure(reader.read());
+      t.is(error.code, 'ECONNRESET');
+      yield* recorder.lost;
+      t.deepEqual(recorder.log, ['made', 'lost ConnectionResetError']);
+    }
+    listener.close();
   },
 );

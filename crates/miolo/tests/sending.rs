@@ -53,6 +53,34 @@ fn a_low_mark_that_is_raised_above_the_backlog_is_told_with_the_next_bytes_that_
 }
 
 #[test]
+fn a_reset_that_a_write_meets_first_does_not_look_like_the_end_of_the_stream() {
+    let (mut reactor, token, peer) = connected(Options::default());
+    let mut log = Log::new();
+    reactor.resume(token);
+    socket2::SockRef::from(&peer).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    drop(peer);
+    let error = reactor.send(token, &[IoSlice::new(b"late")]).unwrap_err();
+    assert_eq!(error.errno(), Some(104), "ECONNRESET");
+    reactor.turn(SHORT, &mut log).unwrap();
+    assert!(log.lines.is_empty(), "the failure was told: {:?}", log.lines);
+}
+
+#[test]
+fn the_end_that_a_peer_has_sent_before_its_reset_is_told_after_a_broken_pipe() {
+    let (mut reactor, token, mut peer) = connected(Options::default());
+    let mut log = Log::new();
+    std::io::Write::write_all(&mut peer, b"answer").unwrap();
+    peer.shutdown(std::net::Shutdown::Write).unwrap();
+    socket2::SockRef::from(&peer).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    drop(peer);
+    let error = reactor.send(token, &[IoSlice::new(b"late")]).unwrap_err();
+    assert_eq!(error.errno(), Some(32), "EPIPE");
+    reactor.resume(token);
+    turn_until(&mut reactor, &mut log, |log| log.lines.iter().any(|line| line == "eof"));
+    assert_eq!(log.lines, ["received 6", "eof"]);
+}
+
+#[test]
 fn sending_to_a_peer_that_is_gone_is_an_error_in_the_end() {
     let (mut reactor, token, peer) = connected(Options::default());
     drop(peer);

@@ -11,7 +11,10 @@
 //! 4. Bytes are sent in order: with a backlog nothing is sent past it.
 //! 5. What the kernel took short has filled its buffer, so an edge will follow; nothing asks it a second time.
 //! 6. A failure is told once: `fail` drops the backlog, so that no later flush can meet it again.
-//! 7. The peer is told the end of the writes once, when the stream is connected and the backlog is gone.
+//! 7. What looks like the end of the stream after a write met its failure is none: the system tells a failure once,
+//!    and whoever asks it later hears that no more will come. Only a broken pipe leaves the end what it is: the peer
+//!    had sent it.
+//! 8. The peer is told the end of the writes once, when the stream is connected and the backlog is gone.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read};
@@ -51,6 +54,8 @@ pub struct Stream {
     pub connecting: bool,
     /// Nothing more will be received.
     pub ended: bool,
+    /// A write has met the connection's failure.
+    cut: bool,
     low_mark: usize,
     /// The low mark was set while something waited: the next flush tells if that is below it already.
     low_mark_is_news: bool,
@@ -86,6 +91,7 @@ impl Stream {
             paused: true,
             connecting,
             ended: false,
+            cut: false,
             low_mark: DEFAULT_LOW_MARK,
             low_mark_is_news: false,
             ending_writes: false,
@@ -131,7 +137,7 @@ impl Stream {
         match self.socket.read(buffer) {
             Ok(0) => {
                 self.ended = true;
-                Received::End
+                if self.cut { Received::Nothing } else { Received::End }
             }
             Ok(count) => {
                 if self.short_proves && count < buffer.len() && !readiness.ending && !readiness.urgent {
@@ -159,7 +165,9 @@ impl Stream {
         let mut first = 0;
         let mut skip = 0;
         if self.backlog.is_empty() && !self.connecting {
-            let (taken_parts, taken_bytes) = self.send_now(parts)?;
+            let (taken_parts, taken_bytes) = self
+                .send_now(parts)
+                .inspect_err(|error| self.cut |= error.kind() != io::ErrorKind::BrokenPipe)?;
             first = taken_parts;
             skip = taken_bytes;
         }
