@@ -275,7 +275,9 @@ inBothDrives(
       (yield* failureOf(loop.createDatagramEndpoint(make, ['127.0.0.1', 0], ['::1', 1]))) instanceof
         ValueError,
     );
-    t.true((yield* failureOf(loop.createDatagramEndpoint(make, 'path' as never))) instanceof TypeError);
+    const path = yield* failureOf(loop.createDatagramEndpoint(make, 'path' as never));
+    t.true(path instanceof TypeError);
+    t.is((path as Error).message, 'localAddr: must be [host, port], not path');
     const [transport, protocol] = yield* loop.createDatagramEndpoint(make, null, null, { sock });
     t.true(transport.getExtraInfo('socket') instanceof TransportSocket);
     t.throws(() => transport.sendto('text' as never, protocol.name), { instanceOf: TypeError });

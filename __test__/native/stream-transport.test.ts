@@ -528,6 +528,22 @@ test.serial('what is wrong with an argument is said at the call, before any effe
           'ValueError',
           /serverHostname/,
         ],
+        [
+          () => loop.createConnection(factory, '127.0.0.1', 1, { localAddr: '127.0.0.1' as never }),
+          'TypeError',
+          /localAddr/,
+        ],
+        [
+          () => loop.createConnection(factory, '127.0.0.1', 1, { happyEyeballsDelay: NaN }),
+          'TypeError',
+          /happyEyeballsDelay/,
+        ],
+        [
+          () => loop.createConnection(factory, '127.0.0.1', 1, { interleave: 'a' as never }),
+          'TypeError',
+          /interleave/,
+        ],
+        [() => loop.createServer(factory, 5 as never, 0), 'TypeError', /^host: must be a string, an array/],
         [() => loop.createServer(factory, '127.0.0.1', -1), 'RangeError', /port/],
         [() => loop.createServer(factory), 'ValueError', /host\/port/],
         [() => loop.createServer(factory, '127.0.0.1', 0, { ssl: true }), 'TypeError', /ssl/],

@@ -68,6 +68,20 @@ export function checkHost(host: string | null): void {
   if (host.includes('\0')) throw new ValueError('host: must not contain a NUL character');
 }
 
+/** Checks what says how addresses are tried, before anything is done. */
+function checkAttempts({ localAddr, happyEyeballsDelay, interleave }: CreateConnectionOptions): void {
+  // Text would be taken apart: '127.0.0.1' is the host '1' and the port '2'.
+  if (localAddr != null && !Array.isArray(localAddr)) {
+    throw new TypeError(`localAddr: must be [host, port], not ${String(localAddr)}`);
+  }
+  for (const [name, value] of Object.entries({ happyEyeballsDelay, interleave })) {
+    if (value == null) continue;
+    if (typeof value !== 'number' || !(value >= 0)) {
+      throw new TypeError(`${name}: must be a number that is not negative, not ${String(value)}`);
+    }
+  }
+}
+
 /** `loop.createConnection`. */
 function* createConnection<P extends BaseProtocol>(
   loop: Loop,
@@ -93,6 +107,7 @@ function* createConnection<P extends BaseProtocol>(
   }
   checkHost(host);
   checkPort(port);
+  checkAttempts(options);
   let sock = options.sock ?? null;
   if (host !== null || port !== null) {
     if (sock !== null) throw new ValueError('host/port and sock can not be specified at the same time');

@@ -121,8 +121,9 @@ function* candidates(
     return [{ family, proto, local: null, remote: null }];
   }
   if (family === AF_UNIX) {
-    for (const path of [localAddr, remoteAddr]) {
-      if (path !== null && typeof path !== 'string') throw new TypeError('string is expected');
+    for (const [name, path] of Object.entries({ localAddr, remoteAddr })) {
+      if (path === null || typeof path === 'string') continue;
+      throw new TypeError(`${name}: must be the path of a Unix socket, not ${show(path)}`);
     }
     if (localAddr && !localAddr[0]!.startsWith('\0')) {
       const path = localAddr as string;
@@ -137,8 +138,9 @@ function* candidates(
     ['remote', remoteAddr],
   ] as const) {
     if (address === null) continue;
-    if (!Array.isArray(address) || address.length !== 2)
-      throw new TypeError(`${side}Addr: a 2-tuple is expected`);
+    if (!Array.isArray(address) || address.length !== 2) {
+      throw new TypeError(`${side}Addr: must be [host, port], not ${show(address)}`);
+    }
     checkHost(address[0]);
     checkPort(address[1]);
     const infos = yield* resolved(loop, address, { family, type: SOCK_DGRAM, proto, flags });

@@ -59,8 +59,7 @@ function* createServer(
   if (options.sslShutdownTimeout != null && ssl === null) {
     throw new ValueError('sslShutdownTimeout is only meaningful with ssl');
   }
-  const hosts: readonly (string | null)[] =
-    host === null || host === '' ? [null] : typeof host === 'string' ? [host] : [...host];
+  const hosts = hostsOf(host);
   for (const each of hosts) checkHost(each);
   checkPort(port);
   const backlog = options.backlog ?? 100;
@@ -83,6 +82,14 @@ function* createServer(
   if (loop.getDebug()) logger.info(`${server.toString()} is serving`);
   return server;
 }
+/** The hosts to bind, of which null is every address of this machine. */
+function hostsOf(host: string | readonly string[] | null): readonly (string | null)[] {
+  if (host === null || host === '') return [null];
+  if (typeof host === 'string') return [host];
+  if (Array.isArray(host)) return [...(host as readonly string[])];
+  throw new TypeError(`host: must be a string, an array of strings or null, not ${String(host)}`);
+}
+
 const createServerCall: typeof createServer = coroutine(createServer) as never;
 
 function* bindAll(
