@@ -12,6 +12,8 @@ export type { AsyncContextManager, ScopeBody } from './async-with.ts';
 export { awaitersOf, futureAddToAwaitedBy, futureDiscardFromAwaitedBy } from './awaited-by.ts';
 export { Barrier } from './barrier.ts';
 export * from './base-event-loop.ts';
+export { BaseStreamTransport } from './base-stream-transport.ts';
+export type { StreamTransportOptions } from './base-stream-transport.ts';
 export { setByteAllocator } from './bytes.ts';
 export { _checkSslSocket } from './check-socket.ts';
 export type { ByteAllocator } from './bytes.ts';

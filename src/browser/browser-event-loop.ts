@@ -130,13 +130,9 @@ export class BrowserEventLoop extends BaseEventLoop<readonly never[]> {
       waiter ?? null,
       extra,
       server,
-      () => {
-        this.#open.delete(sock);
-        this._release();
-      },
+      () => this.#open.delete(sock),
     );
     this.#open.add(sock);
-    this._hold();
     return transport;
   }
 }

@@ -20,7 +20,6 @@ import {
   FlowControlTransport,
   Handle,
   LOG_THRESHOLD_FOR_CONNLOST_WRITES,
-  OSError,
   RuntimeError,
   StreamReaderProtocol,
   TransportSocket,
@@ -30,6 +29,7 @@ import {
   logger,
 } from '../base/index.ts';
 import type { BaseProtocol, BufferedProtocol, ExtraInfo, Future, Protocol, Server } from '../base/index.ts';
+import { reportFatalError } from '../base/fatal-error.ts';
 import { toBytes, unshared } from './byte-arguments.ts';
 import { isExit, osErrorFromNative } from './errors.ts';
 import type { MioEventLoop } from './mio-event-loop.ts';
@@ -530,16 +530,7 @@ export class StreamTransport extends FlowControlTransport implements BacklogSubj
 
   /** Reports an error that is not the network's own, and closes with it. */
   _fatalError(error: unknown, message = 'Fatal error on transport'): void {
-    if (error instanceof OSError) {
-      if (this.#native.getDebug()) logger.debug(`${this.toString()}: ${message}`, error);
-    } else {
-      this.#native.callExceptionHandler({
-        message,
-        exception: error,
-        transport: this,
-        protocol: this.#protocol,
-      });
-    }
+    reportFatalError(this._loop, this, error, message);
     this._forceClose(error);
   }
 
