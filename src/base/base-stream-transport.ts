@@ -200,7 +200,8 @@ export abstract class BaseStreamTransport extends FlowControlTransport {
       this._fatalError(error, `Fatal read error on ${this._kind} transport`);
       return;
     }
-    if (data === null || (data.length === 0 && this._sawEof)) return;
+    // The channel may have closed or aborted.
+    if (data === null || this.#closing || (data.length === 0 && this._sawEof)) return;
     if (data.length > 0) this.#deliver(data);
     else this.#takeEof();
     // The rest, the end of the stream or an error come after other handles had their turn.
@@ -284,7 +285,7 @@ export abstract class BaseStreamTransport extends FlowControlTransport {
     try {
       const sent = this._send(bytes);
       if (sent >= 0 && sent <= bytes.length) return this.#connLost > 0 ? -1 : sent;
-      throw contractError('_send', `it returns how many of the bytes it took, not ${sent}`, 'transports');
+      throw contractError('_send', `it returns the bytes it took, not ${sent}`, 'a-stream-transport');
     } catch (error) {
       if (isExit(error)) throw error;
       this._fatalError(error, `Fatal write error on ${this._kind} transport`);

@@ -13,6 +13,7 @@ export type HookSection =
   | 'sockets-and-names'
   | 'servers'
   | 'transports'
+  | 'a-stream-transport'
   | 'descriptors'
   | 'protocols-executors-resolvers'
   | 'tasks-and-futures';
