@@ -1,44 +1,40 @@
-import { MioEventLoop, Transport } from 'miolo';
+import { BaseStreamTransport, MioEventLoop } from 'miolo';
+
+const END_OF_STREAM = new Uint8Array(0);
 
 /** Brings a protocol what a record says its peer sent; each part when as much was written as before it in the record. */
-class ReplayTransport extends Transport {
-  constructor(loop, protocol, entries) {
-    super({ peername: 'a record' });
-    Object.assign(this, { loop, protocol, left: entries.filter(({ kind }) => kind !== 'made') });
+class ReplayTransport extends BaseStreamTransport {
+  constructor(loop, protocol, waiter, entries) {
+    super(loop, protocol, waiter, { extra: { peername: 'a record' } });
+    this.left = entries.filter(({ kind }) => kind !== 'made');
     this.written = 0;
-    this.closing = false;
   }
 
-  write(data) {
-    this.written += Buffer.byteLength(data);
-    // Never from inside of write(): the protocol is not done yet.
-    this.loop.callSoon(() => this.advance());
+  _send(bytes) {
+    this.written += bytes.length;
+    this._wake();
+    return bytes.length;
   }
 
-  advance() {
-    while (!this.closing && this.left.length > 0) {
-      const { kind, data } = this.left[0];
-      if (kind === 'out' && data.length > this.written) return;
-      this.left.shift();
-      if (kind === 'out') this.written -= data.length;
-      else if (kind === 'in') this.protocol.dataReceived(data);
-      else if (kind === 'lost' || !this.protocol.eofReceived()) this.close();
+  _isReadable() {
+    const [next] = this.left;
+    return next !== undefined && (next.kind !== 'out' || next.data.length <= this.written);
+  }
+
+  _recv() {
+    for (; this._isReadable() && this.left[0].kind === 'out'; this.left.shift()) {
+      this.written -= this.left[0].data.length;
     }
-  }
-
-  isClosing() {
-    return this.closing;
-  }
-
-  close() {
-    if (this.closing) return;
-    this.closing = true;
-    this.loop.callSoon(() => this.protocol.connectionLost(null));
-  }
-
-  abort() {
+    if (!this._isReadable()) return null;
+    const { kind, data } = this.left.shift();
+    if (kind === 'in') return data;
+    if (kind === 'eof') return END_OF_STREAM;
     this.close();
+    return null;
   }
+
+  _sendEof() {}
+  _closeChannel() {}
 }
 
 /** Plays the records of a {@link Recording} loop's clients back, a record a connection, without any network. */
@@ -57,10 +53,6 @@ export class Replaying extends MioEventLoop {
   }
 
   _makeSocketTransport(_sock, protocol, waiter) {
-    const transport = new ReplayTransport(this, protocol, this.records.shift());
-    this.callSoon(() => protocol.connectionMade(transport));
-    this.callSoon(() => transport.advance());
-    if (waiter) this.callSoon(() => waiter.done() || waiter.setResult());
-    return transport;
+    return new ReplayTransport(this, protocol, waiter, this.records.shift());
   }
 }
