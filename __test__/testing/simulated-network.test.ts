@@ -398,6 +398,43 @@ test('datagram endpoints are made by the ordinary call, with names', (t) => {
   t.deepEqual(got, [[1, 2, ['10.0.0.2', 9]]]);
 });
 
+test('what was written or sent belongs to its owner again, a Buffer too', (t) => {
+  const network = pair();
+  const { loop } = network;
+  const got: string[] = [];
+  network.host('server').boot(function* () {
+    yield* loop.createDatagramEndpoint(
+      () =>
+        ({
+          connectionMade() {},
+          connectionLost() {},
+          datagramReceived: (data: Uint8Array) => void got.push(Buffer.from(data).toString()),
+        }) as unknown as DatagramProtocol,
+      ['10.0.0.1', 9],
+    );
+    yield* sleep(10);
+  });
+  network.runSync(
+    network.host('client').run(function* () {
+      yield* sleep(1);
+      const [reader, writer] = yield* openConnection('server', 7);
+      const [endpoint] = yield* loop.createDatagramEndpoint(
+        () => ({ connectionMade() {}, connectionLost() {} }) as unknown as DatagramProtocol,
+        null,
+        ['10.0.0.1', 9],
+      );
+      const data = Buffer.from('mine');
+      writer.write(data);
+      endpoint.sendto(data);
+      data.fill('x');
+      got.push(Buffer.from(yield* reader.readexactly(4)).toString());
+      writer.close();
+      endpoint.close();
+    }),
+  );
+  t.deepEqual(got, ['mine', 'mine']);
+});
+
 test('a deadlock names the tasks, the hosts and the cuts', (t) => {
   const stuck = pair();
   const deadlock = t.throws(

@@ -212,7 +212,8 @@ export class SimulatedSocket implements SocketLike {
   _sendto(data: Uint8Array, address: HostAddress): void {
     this.#bindAny();
     const from = this.network._sourceFor(this.life.host, address[0], this.#bound![1]);
-    this.network._sendDatagram(this, from, data.slice(), address);
+    // A copy also of a Buffer, whose slice() is a view.
+    this.network._sendDatagram(this, from, new Uint8Array(data), address);
   }
 
   /** Whether this socket takes datagrams that are sent to `to`, and from `from`. */

@@ -81,7 +81,8 @@ export class StreamEnd {
     const count = Math.min(bytes.length, this.network.window - this.#unacked);
     if (count <= 0) return 0;
     this.#unacked += count;
-    const taken = bytes.slice(0, count);
+    // A copy also of a Buffer, whose slice() is a view.
+    const taken = new Uint8Array(bytes.subarray(0, count));
     const cut = this.network._fragment(this.life.host, this.peer.life.host, count);
     if (cut > 0) this.#push({ kind: 'data', bytes: taken.subarray(0, cut), at: 0 }, cut);
     this.#push({ kind: 'data', bytes: taken.subarray(cut), at: 0 }, count - cut);
