@@ -245,6 +245,32 @@ test('a handle’s context is the one that its callback runs in, whenever it is 
   t.is(variable.get(), 'none');
 });
 
+test('a running handle’s context is its own also while a task takes its eager step, or another context runs', (t) => {
+  const loop = new RecordingLoop();
+  const variable = new ContextVar<string>('variable', { default: 'none' });
+  const handle = loop.callSoon(() => {
+    const inEagerStep = new Task(
+      // oxlint-disable-next-line require-yield -- it ends in its eager step
+      (function* (): Coroutine<Context> {
+        variable.set('task');
+        return handle.getContext();
+      })(),
+      { loop, eagerStart: true },
+    ).result();
+    const inOther = new Context().run(() => handle.getContext());
+    variable.set('callback');
+    t.is(inEagerStep.get(variable), 'callback');
+    t.is(inOther, inEagerStep);
+    t.is(handle.getContext(), inEagerStep);
+    loop.callSoon(() => variable.set('later'), [], { context: inEagerStep });
+  });
+  loop.turn();
+  loop.turn();
+  t.is(handle.getContext().get(variable), 'later');
+  t.is(variable.get(), 'none');
+  t.deepEqual(loop.reports, []);
+});
+
 test('a callback whose context is entered already is reported, and does not run', (t) => {
   const loop = new RecordingLoop();
   const context = new Context();

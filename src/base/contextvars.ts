@@ -12,6 +12,9 @@ function setCurrent(context: Context): void {
   current = context;
 }
 
+/** What has taken the place of the shared copy in which a handle runs; null while nothing has. */
+let replacement: Context | null = null;
+
 /**
  * A set of context variables' values.
  *
@@ -39,7 +42,7 @@ export class Context {
    * @throws RuntimeError when the context is entered already
    */
   run<A extends readonly unknown[], R>(fn: (...args: A) => R, ...args: A): R {
-    const previous = this._enter();
+    const previous = this._enterInside();
     try {
       return fn(...args);
     } finally {
@@ -88,11 +91,21 @@ export class Context {
     return previous;
   }
 
+  /**
+   * {@link _enter} inside of what may be a handle's callback: its shared copy is replaced before, because the handle
+   * could not get a context of its own while this one is current.
+   */
+  _enterInside(): Context | null {
+    if (current !== null) ownContext();
+    return this._enter();
+  }
+
   /** Ends what {@link _enter} began. Returns the context that was current: another if this is a shared copy that changed. */
   _leave(previous: Context | null): Context {
     const left = current!;
     left._entered = false;
     current = previous;
+    if (left === replacement) replacement = null;
     return left;
   }
 
@@ -213,11 +226,17 @@ export function sharedCopy(): Context {
 }
 
 /** The current context, if need be a copy of its own in place of a shared one. */
-export function ownContext(): Context {
+function ownContext(): Context {
   if (current === null) return (current = new Context());
   if (current._sharedCopy === current) {
-    current = current.copy();
+    current = replacement = current.copy();
     current._entered = true;
   }
   return current;
+}
+
+/** The context of the handle that runs in a shared copy; its own from now on, whatever else is entered. */
+export function ownContextOfHandle(): Context {
+  const context = ownContext();
+  return replacement ?? context;
 }

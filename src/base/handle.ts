@@ -1,4 +1,4 @@
-import { type Context, ownContext, sharedCopy } from './contextvars.ts';
+import { type Context, ownContextOfHandle, sharedCopy } from './contextvars.ts';
 import { CreationStack } from './creation-stack.ts';
 import { isExit } from './exceptions.ts';
 import type { Loop } from './loop.ts';
@@ -54,7 +54,7 @@ export class Handle {
   /** The context that the callback runs in. */
   getContext(): Context {
     const context = this._context;
-    if (context === null) return ownContext();
+    if (context === null) return ownContextOfHandle();
     return context._sharedCopy === context ? (this._context = context.copy()) : context;
   }
 

@@ -198,7 +198,7 @@ export class Task<T = unknown> extends Future<T> implements Linked {
     try {
       _registerEagerTask(this);
       try {
-        const previous = this._context._enter();
+        const previous = this._context._enterInside();
         try {
           runStep(this as Task, null);
         } finally {
