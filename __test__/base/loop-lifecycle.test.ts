@@ -337,6 +337,23 @@ test.serial('a hosted virtual clock waits for promises, and tells of a deadlock 
   });
 });
 
+test.serial('a promise that settles after its loop was closed tells nobody', async (t) => {
+  const loop = new RecordingLoop();
+  const settled = new Promise((resolve) => setImmediate(resolve));
+  const promises = [settled, settled.then(() => Promise.reject(new Error('late')))];
+  const futures = promises.map((promise) => fromPromise(promise, { loop }));
+  for (const future of futures) future.addDoneCallback(() => t.fail());
+  loop.close();
+  await settled;
+  // A rejection that nobody handles fails the test.
+  await new Promise((resolve) => setImmediate(resolve));
+  t.deepEqual(
+    futures.map((future) => future.done()),
+    [false, false],
+  );
+  t.deepEqual(loop.reports, []);
+});
+
 test('nothing is logged by an ordinary run', (t) => {
   const lines = logOf(() => {
     const loop = new RecordingLoop();

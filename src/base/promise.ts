@@ -5,7 +5,8 @@ import { getRunningLoop } from './running-loop.ts';
 /**
  * Brings a promise in: a future with the promise's outcome.
  *
- * Cancelling the future ends the wait; the promise goes on by itself. Needs a hosted run: while a loop blocks,
+ * Cancelling the future ends the wait; the promise goes on by itself. One that settles after the loop was closed tells
+ * nobody. Needs a hosted run: while a loop blocks,
  * promises do not settle.
  *
  * @param options.loop default: the running loop
@@ -23,14 +24,16 @@ export function fromPromise<T>(
   const future = loop.createFuture<T>();
   const hold = loop as { _hold?: () => void; _release?: () => void };
   hold._hold?.();
+  // A loop that is closed calls nobody any more, and who waited there was told of when it closed.
+  const canSettle = (): boolean => !future.done() && !loop.isClosed();
   promise.then(
     (value) => {
       hold._release?.();
-      if (!future.done()) (future as Future).setResult(value);
+      if (canSettle()) (future as Future).setResult(value);
     },
     (reason: unknown) => {
       hold._release?.();
-      if (!future.done()) failFuture(future as Future, reason);
+      if (canSettle()) failFuture(future as Future, reason);
     },
   );
   return future;
