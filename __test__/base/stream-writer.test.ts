@@ -5,17 +5,20 @@ import {
   ConnectionResetError,
   FlowControlMixin,
   NotImplementedError,
+  Runner,
   StreamReader,
   StreamReaderProtocol,
   StreamWriter,
+  SystemExit,
   ValueError,
+  fromPromise,
   sleep,
 } from 'miolo/base';
+import type { Coroutine } from 'miolo/base';
 import { Endpoint, MemoryTransport } from '../conformance/memory-pipe.js';
 import type { PipeOptions } from '../conformance/memory-pipe.js';
-import type { TestLoop } from './harness.js';
-import { errorOf, runHosted, runOn, turns, turnsOf } from './harness.js';
-import { StubStream, bytes, text } from './stub-transport.js';
+import { TestLoop, errorOf, runHosted, runOn, turns, turnsOf } from './harness.js';
+import { StubStream, StubTransport, bytes, text } from './stub-transport.js';
 
 /** Both ends of a connection in memory. */
 function connect(loop: TestLoop, options: Partial<PipeOptions> = {}): [client: Endpoint, server: Endpoint] {
@@ -290,4 +293,70 @@ test.serial('async functions write, drain and wait for the end', async (t) => {
     const [answer] = await Promise.all([ask(), serve()]);
     t.is(answer, 'HELLO\n');
   });
+});
+
+/** Serves a stub by an async function. */
+function servedBy(loop: TestLoop, handler: () => Promise<void>): StubTransport {
+  const transport = new StubTransport();
+  new StreamReaderProtocol(new StreamReader(undefined, loop), handler, loop).connectionMade(transport);
+  return transport;
+}
+
+test.serial(
+  'an async function that serves and is cancelled where it waits closes, without a report',
+  async (t) => {
+    const loop = new TestLoop();
+    let transport!: StubTransport;
+    const runner = new Runner({ loopFactory: () => loop });
+    await runner.run(
+      (function* (): Coroutine<void> {
+        transport = servedBy(loop, async () => await loop.createTask(sleep(1000)));
+        yield* turns(3);
+      })(),
+    );
+    // Cancels what the function waits for.
+    await runner.close();
+    t.deepEqual(transport.log, ['close']);
+    t.deepEqual(loop.reports, []);
+  },
+);
+
+test.serial('an exit that an async function throws while it serves ends the run', async (t) => {
+  const loop = new TestLoop();
+  let transport!: StubTransport;
+  const main = function* (): Coroutine<void> {
+    transport = servedBy(loop, async () => {
+      throw new SystemExit(3);
+    });
+    yield* fromPromise(new Promise(() => {}));
+  };
+  await t.throwsAsync(loop.runUntilComplete(main()), { instanceOf: SystemExit });
+  t.deepEqual(transport.log, ['close']);
+  t.deepEqual(loop.takeReports(), ['Unhandled exception in client_connected_cb']);
+  loop.close();
+});
+
+test.serial('an async function that serves and outlives its loop only reports its error', async (t) => {
+  const loop = new TestLoop();
+  const transports: StubTransport[] = [];
+  let end!: () => void;
+  const soon = new Promise<void>((resolve) => (end = resolve));
+  const fail = (error: Error) => async (): Promise<void> => {
+    await soon;
+    throw error;
+  };
+  for (const error of [new CancelledError(), new ValueError('late')])
+    transports.push(servedBy(loop, fail(error)));
+  loop.close();
+  end();
+  // A rejection that nobody handles fails the test.
+  await new Promise((resolve) => setImmediate(resolve));
+  t.deepEqual(
+    loop.reports.map(({ exception }) => (exception as Error).message),
+    ['late'],
+  );
+  t.deepEqual(
+    transports.map(({ log }) => log),
+    [[], []],
+  );
 });

@@ -1,5 +1,6 @@
 import { copyBytes } from './bytes.ts';
 import { type Coroutine, isCoroutine } from './coroutine.ts';
+import { CancelledError, isExit } from './exceptions.ts';
 import { FlowControlMixin } from './flow-control-mixin.ts';
 import { type Future, failFuture } from './future.ts';
 import type { Loop } from './loop.ts';
@@ -53,7 +54,7 @@ export class StreamReaderProtocol extends FlowControlMixin {
       this._task.addDoneCallback((task: Task) => this.#onHandlerDone(task, transport));
     } else if (typeof (handler as PromiseLike<unknown> | undefined)?.then === 'function') {
       (handler as PromiseLike<unknown>).then(undefined, (error: unknown) =>
-        this.#onHandlerFailed(error, transport),
+        this.#onPromiseRejected(error, transport),
       );
     }
   }
@@ -68,12 +69,35 @@ export class StreamReaderProtocol extends FlowControlMixin {
   }
 
   #onHandlerFailed(exception: unknown, transport: Transport): void {
+    this.#report(exception, transport);
+    transport.close();
+  }
+
+  #report(exception: unknown, transport: Transport): void {
     this._loop.callExceptionHandler({
       message: 'Unhandled exception in client_connected_cb',
       exception,
       transport,
     });
-    transport.close();
+  }
+
+  /** As a task would end with the same error. */
+  #onPromiseRejected(error: unknown, transport: Transport): void {
+    const loop = this._loop;
+    if (loop.isClosed()) {
+      // The promise outlived the loop, which took its connection along: only an error is news.
+      if (!(error instanceof CancelledError)) this.#report(error, transport);
+      return;
+    }
+    if (error instanceof CancelledError) {
+      transport.close();
+      return;
+    }
+    this.#onHandlerFailed(error, transport);
+    if (!isExit(error)) return;
+    loop.callSoonThreadsafe(() => {
+      throw error;
+    });
   }
 
   override connectionLost(error: Error | null): void {
