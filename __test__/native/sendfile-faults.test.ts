@@ -10,11 +10,13 @@ import {
   OSError,
   RuntimeError,
   SOCK_STREAM,
+  SOL_SOCKET,
+  SO_LINGER,
   SendfileNotAvailableError,
   createTask,
   socketpair,
 } from 'miolo';
-import type { Coroutine, RawSocketLike, Transport } from 'miolo';
+import type { Coroutine, RawSocketLike, Transport, TransportSocket } from 'miolo';
 import { Recorder, theLoop } from '../helpers.js';
 import { PLENTY, end, inBothDrives, openDescriptors, pair, turns, until } from './pair.js';
 import {
@@ -50,6 +52,29 @@ inBothDrives(test, 'a second sendfile is refused, and does not let writes into t
   });
   yield* end(both);
 });
+
+inBothDrives(
+  test,
+  'a reset that a sendfile meets is the end of the connection for its protocol, too',
+  function* (t) {
+    const both = yield* pair(
+      () => new Recorder(),
+      () => new DeafKeeper(),
+    );
+    yield* opened(big, function* (fd) {
+      const sending = createTask(theLoop().sendfile(both.near.transport, fd));
+      yield* turns(20);
+      const peer = both.far.transport.getExtraInfo('socket') as TransportSocket;
+      peer.setsockopt(SOL_SOCKET, SO_LINGER, new Uint8Array(new Int32Array([1, 0]).buffer));
+      both.far.transport.abort();
+      const error = yield* failureOf(sending as never);
+      t.is((error as { code?: string }).code, 'ECONNRESET');
+      t.is(yield* both.near.lost, error as Error);
+      t.deepEqual(both.near.log, ['made', 'lost ConnectionResetError']);
+    });
+    yield* end(both);
+  },
+);
 
 for (const how of ['close', 'abort'] as const) {
   inBothDrives(

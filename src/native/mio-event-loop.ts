@@ -534,6 +534,10 @@ export class MioEventLoop extends BaseEventLoop<Completions> {
     try {
       yield* empty;
       return yield* sendFile(this, target, file, offset, count);
+    } catch (error) {
+      // The system tells it once: to the transport, which reads on, it would look like a regular end of the stream.
+      if (error instanceof ConnectionError && !transport.isClosing()) transport._forceClose(error);
+      throw error;
     } finally {
       out?.close();
       transport._resetEmptyWaiter();
