@@ -7,10 +7,11 @@ import {
   openConnection,
   run,
   startServer,
+  startUnixServer,
 } from 'miolo';
 import type { ClientConnectedCb, Coroutine, Server, StreamWriter, Task } from 'miolo';
 import { portOf, serve, theLoop } from '../helpers.js';
-import { PLENTY, inBothDrives, reportsOf, turns, until } from './pair.js';
+import { PLENTY, inBothDrives, openDescriptors, reportsOf, turns, until } from './pair.js';
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
@@ -363,3 +364,21 @@ inBothDrives(
     yield* server.waitClosed();
   },
 );
+
+inBothDrives(test, 'a limit that is none is refused when the server is made', function* (t) {
+  const before = openDescriptors();
+  for (const limit of [0, -1, NaN, 'x' as never]) {
+    for (const start of [
+      startServer(() => {}, '127.0.0.1', 0, { limit }),
+      startUnixServer(() => {}, '\0miolo-limit', { limit }),
+    ]) {
+      try {
+        yield* start;
+        t.fail();
+      } catch (error) {
+        t.regex((error as Error).message, /^limit: must be /);
+      }
+    }
+  }
+  t.is(openDescriptors(), before);
+});

@@ -18,6 +18,12 @@ import type { ReadTransport } from './transports.ts';
 /** Bytes that a reader buffers unless told otherwise. asyncio: `streams._DEFAULT_LIMIT`. */
 export const _DEFAULT_LIMIT: number = 2 ** 16;
 
+/** Checks the limit of readers to come. @throws TypeError; ValueError when it is not above 0 */
+export function checkLimit(limit: number): void {
+  if (typeof limit !== 'number') throw new TypeError('limit: must be a number of bytes');
+  if (!(limit > 0)) throw new ValueError('limit: must be above 0');
+}
+
 const NEWLINE: Uint8Array = Uint8Array.of(10);
 
 /**
@@ -51,8 +57,7 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
    * @throws ValueError when `limit` is not above 0
    */
   constructor(limit: number = _DEFAULT_LIMIT, loop?: Loop | null) {
-    if (typeof limit !== 'number') throw new TypeError('limit: must be a number of bytes');
-    if (!(limit > 0)) throw new ValueError('limit: must be above 0');
+    checkLimit(limit);
     this._limit = limit;
     this._loop = loop ?? getEventLoop();
   }

@@ -8,7 +8,7 @@ import type {
 } from './create-unix-connection.ts';
 import { getRunningLoop } from './running-loop.ts';
 import type { Server } from './server.ts';
-import { StreamReader, _DEFAULT_LIMIT } from './stream-reader.ts';
+import { StreamReader, _DEFAULT_LIMIT, checkLimit } from './stream-reader.ts';
 import { type ClientConnectedCb, StreamReaderProtocol } from './stream-reader-protocol.ts';
 import { StreamWriter } from './stream-writer.ts';
 
@@ -80,6 +80,7 @@ export const startServer: (
 ): Coroutine<Server> {
   if (typeof clientConnected !== 'function') throw new TypeError('clientConnected: must be a function');
   const { limit = _DEFAULT_LIMIT, ...others } = options;
+  checkLimit(limit);
   const loop = getRunningLoop();
   const factory = (): StreamReaderProtocol =>
     new StreamReaderProtocol(new StreamReader(limit, loop), clientConnected, loop);
@@ -125,6 +126,7 @@ export const startUnixServer: (
 ): Coroutine<Server> {
   if (typeof clientConnected !== 'function') throw new TypeError('clientConnected: must be a function');
   const { limit = _DEFAULT_LIMIT, ...others } = options;
+  checkLimit(limit);
   const loop = getRunningLoop();
   const factory = (): StreamReaderProtocol =>
     new StreamReaderProtocol(new StreamReader(limit, loop), clientConnected, loop);
