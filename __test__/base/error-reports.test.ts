@@ -70,6 +70,15 @@ test('the default handler prints the keys in sorted order behind the message, an
   ]);
 });
 
+test('the default handler names the class of what has no text of its own', (t) => {
+  class Chat {}
+  const transport = { toString: () => '<transport>' };
+  const lines = logOf(() =>
+    new VirtualClockLoop().defaultExceptionHandler({ message: 'It broke', protocol: new Chat(), transport }),
+  );
+  t.regex(lines.join('\n'), /protocol: <Chat object>\ntransport: <transport>/);
+});
+
 test('the default handler has a text for a report without a message', (t) => {
   const loop = new VirtualClockLoop();
   for (const context of [{}, { message: '' }, { message: '', exception: null }]) {

@@ -637,7 +637,7 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
       const value = shown[key];
       if (Array.isArray(value))
         lines.push(`${key} (most recent call first):`, ...value.map((line) => `  ${line}`));
-      else lines.push(`${key}: ${String(value)}`);
+      else lines.push(`${key}: ${named(value)}`);
     }
     if (context.exception === undefined || context.exception === null) logger.error(lines.join('\n'));
     else logger.error(lines.join('\n'), context.exception);
@@ -685,6 +685,13 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
 function finished<T>(future: Future<T>): T {
   if (!future.done()) throw new RuntimeError('Event loop stopped before Future completed.');
   return future.result();
+}
+
+/** A value as text; one that does not say what it is, as protocols do not, by the name of its class. */
+function named(value: unknown): string {
+  const text = String(value);
+  if (text !== '[object Object]') return text;
+  return `<${(value as object).constructor?.name ?? 'Object'} object>`;
 }
 
 /** The context in which a report is made: of the task, else the future, else the handle. */
