@@ -71,7 +71,9 @@ test('the default handler prints the keys in sorted order behind the message, an
 });
 
 test('the default handler names the class of what has no text of its own', (t) => {
-  class Chat {}
+  class Chat {
+    readonly name = 'chat';
+  }
   const transport = { toString: () => '<transport>' };
   const lines = logOf(() =>
     new VirtualClockLoop().defaultExceptionHandler({ message: 'It broke', protocol: new Chat(), transport }),
