@@ -201,3 +201,23 @@ test('a panic in Rust reaches every protocol as connectionLost, ends the run, an
   t.regex(ended!, /core has panicked/);
   t.is(alive, 'alive');
 });
+
+test('a panic before libuv has looked at the reactor does not end the process', async (t) => {
+  const outcome = await program(
+    `import { stat } from 'node:fs';
+    import { getRunningLoop, run, sleep } from 'miolo';
+    function* main() {
+      try { getRunningLoop()._ring.core.injectPanic(); } catch { console.log('panicked'); }
+      yield* sleep(1);
+    }
+    // From here an immediate comes before libuv looks at descriptors again.
+    await new Promise((resolve) => stat('.', resolve));
+    await run(main()).catch((error) => console.log(error.message));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    console.log('alive');
+  `,
+    { MIOLO_NATIVE_LIBRARY_PATH: PANICKING, MIOLO_DRIVER: 'uv' },
+  );
+  t.is(outcome.signal, null, outcome.stderr);
+  t.regex(outcome.stdout, /^panicked\n.*core has panicked.*\nalive\n$/);
+});

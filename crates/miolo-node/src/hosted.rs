@@ -7,6 +7,9 @@
 //! 3. Handles are closed once: by [`Hosted::close`], which the loop's `close()`, the finalizer of the core and
 //!    the environment's clean-up hook all end in.
 //! 4. No borrow of the core is held while JavaScript runs: it may call back into the core.
+//! 5. Libuv watches a duplicate of the poll descriptor, which `Hosted` owns and which is closed when libuv has let go of
+//!    it. The reactor's own closes at once when a panic gives the reactor up, and libuv ends the process when a
+//!    descriptor that it is about to watch is not open.
 //!
 //! # Busy polling
 //!
@@ -17,7 +20,7 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
@@ -51,6 +54,8 @@ pub struct Hosted {
     callback: sys::napi_ref,
     cleanup: Cell<sys::napi_async_cleanup_hook_handle>,
     shared: Rc<Shared>,
+    /// What libuv watches; open as long as its handles are.
+    _descriptor: OwnedFd,
 }
 
 impl Hosted {
@@ -73,14 +78,18 @@ impl Hosted {
         let mut uv_loop = ptr::null_mut();
         // SAFETY: `env` is live by the contract; the out pointer is a local.
         check(unsafe { sys::napi_get_uv_event_loop(env, &raw mut uv_loop) }, "napi_get_uv_event_loop")?;
-        let fd = shared.with(|inner| Ok(inner.reactor.as_raw_fd()))?;
+        let descriptor = shared.with(|inner| {
+            // SAFETY: the reactor's, which is open as long as it is borrowed here.
+            let fd = unsafe { BorrowedFd::borrow_raw(inner.reactor.as_raw_fd()) };
+            Ok(fd.try_clone_to_owned()?)
+        })?;
         let callback_reference = reference(env, callback)?;
         let context = async_context(env)?;
 
         let poll = allocate(uv, POLL);
         // SAFETY: a live loop of this thread, fresh memory of a poll handle's size, an open descriptor that stays
-        // open until the handle is closed (the core closes this first).
-        let status = unsafe { (uv.poll_init)(uv_loop.cast(), poll, fd) };
+        // open until the handle is closed (invariant 5).
+        let status = unsafe { (uv.poll_init)(uv_loop.cast(), poll, descriptor.as_raw_fd()) };
         if status != 0 {
             free(uv, poll, POLL);
             return Err(Error::new(
@@ -109,6 +118,7 @@ impl Hosted {
             callback: callback_reference,
             cleanup: Cell::new(ptr::null_mut()),
             shared,
+            _descriptor: descriptor,
         }));
         for handle in [poll, idle] {
             // SAFETY: an initialised handle.
