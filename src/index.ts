@@ -29,6 +29,12 @@ export * from './base/index.ts';
 export * from './native/index.ts';
 export * from './node/index.ts';
 
+declare module './base/bytes.js' {
+  interface ByteKinds {
+    readonly received: Buffer;
+  }
+}
+
 /** The loop of this installation. asyncio: `EventLoop`. */
 export const EventLoop: typeof MioEventLoop = MioEventLoop;
 

@@ -94,7 +94,7 @@ test('a cancellation has its message as the only argument, and none at all witho
 });
 
 test('stream errors carry what belongs to them', (t) => {
-  const partial = Uint8Array.of(1, 2);
+  const partial = Buffer.of(1, 2);
   const incomplete = new IncompleteReadError(partial, 5);
   t.is(incomplete.partial, partial);
   t.is(incomplete.expected, 5);

@@ -13,6 +13,7 @@ import {
   type Selector,
   Server,
   Socket,
+  type StreamReader,
   Task,
   type TimerHandle,
   Transport,
@@ -274,3 +275,9 @@ export function* theRunningLoopHasAllThatAsyncioHas(): Coroutine<void> {
 }
 
 declare function answer(): Coroutine<number>;
+
+export function* readersOfNodeGiveBuffers(reader: StreamReader): Coroutine<void> {
+  const head = yield* reader.readexactly(2);
+  expectType<Equal<typeof head, Buffer>>();
+  expectType<Equal<ReturnType<typeof head.readUInt16BE>, number>>();
+}

@@ -1,4 +1,4 @@
-import { copyBytes, findBytes } from './bytes.ts';
+import { type Bytes, copyBytes, findBytes } from './bytes.ts';
 
 /** Bytes that an empty buffer keeps room for; a larger room is given back. */
 const KEPT = 64 * 1024;
@@ -36,7 +36,7 @@ export class ByteBuffer {
   }
 
   /** Takes up to `size` bytes out; the copy is the caller's. */
-  take(size: number): Uint8Array {
+  take(size: number): Bytes {
     const end = Math.min(this.#start + size, this.#end);
     const bytes = copyBytes(this.#room, this.#start, end);
     this.#advance(end);

@@ -1,7 +1,19 @@
-/** Makes room for `size` bytes, the content of which is arbitrary. */
-export type ByteAllocator = (size: number) => Uint8Array;
+/**
+ * For a platform to say, by declaring `received` here, what kind of Uint8Array its allocator makes. `miolo` declares
+ * Node's Buffer.
+ */
+// oxlint-disable-next-line typescript/no-empty-object-type, typescript/no-empty-interface -- others fill it
+export interface ByteKinds {}
 
-let allocate: ByteAllocator = (size) => new Uint8Array(size);
+/** What readers return: with `miolo` a Buffer, with `miolo/base` alone a Uint8Array. */
+export type Bytes = ByteKinds extends { readonly received: infer Kind extends Uint8Array }
+  ? Kind
+  : Uint8Array;
+
+/** Makes room for `size` bytes, the content of which is arbitrary. */
+export type ByteAllocator = (size: number) => Bytes;
+
+let allocate: ByteAllocator = (size) => new Uint8Array(size) as Bytes;
 
 /** Sets what readers put their results into: a platform may have something richer, or cheaper, than Uint8Array. */
 export function setByteAllocator(allocator: ByteAllocator): void {
@@ -9,12 +21,12 @@ export function setByteAllocator(allocator: ByteAllocator): void {
 }
 
 /** Room for `size` bytes that somebody is going to keep. */
-export function allocateBytes(size: number): Uint8Array {
+export function allocateBytes(size: number): Bytes {
   return allocate(size);
 }
 
 /** A copy of `bytes` from `start` to `end`. */
-export function copyBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
+export function copyBytes(bytes: Uint8Array, start: number, end: number): Bytes {
   const copy = allocate(end - start);
   copy.set(bytes.subarray(start, end));
   return copy;
@@ -39,7 +51,7 @@ export function findBytes(bytes: Uint8Array, pattern: Uint8Array, start: number,
 let encoder: InstanceType<typeof TextEncoder> | null = null;
 
 /** The pieces in one: strings as UTF-8. @throws TypeError for what is neither */
-export function joinBytes(pieces: Iterable<Uint8Array | string>): Uint8Array {
+export function joinBytes(pieces: Iterable<Uint8Array | string>): Bytes {
   const parts: Uint8Array[] = [];
   let size = 0;
   for (const piece of pieces) {

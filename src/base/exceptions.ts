@@ -5,6 +5,8 @@
  * {@link BaseException} here, and {@link isException} tells the two kinds apart.
  */
 
+import type { Bytes } from './bytes.ts';
+
 const BRAND = Symbol.for('miolo.brand');
 
 interface Branded {
@@ -147,12 +149,12 @@ export class StopIteration extends Exception {
  * @param expected the number asked for, null if it was not known
  */
 export class IncompleteReadError extends EOFError {
-  readonly partial: Uint8Array;
+  readonly partial: Bytes;
   readonly expected: number | null;
 
   constructor(partial: Uint8Array, expected: number | null) {
     super(`${partial.length} bytes read on a total of ${expected ?? 'undefined'} expected bytes`);
-    this.partial = partial;
+    this.partial = partial as Bytes;
     this.expected = expected;
   }
 }

@@ -16,7 +16,7 @@ export { BaseStreamTransport } from './base-stream-transport.ts';
 export type { StreamTransportOptions } from './base-stream-transport.ts';
 export { setByteAllocator } from './bytes.ts';
 export { _checkSslSocket } from './check-socket.ts';
-export type { ByteAllocator } from './bytes.ts';
+export type { ByteAllocator, ByteKinds, Bytes } from './bytes.ts';
 export { _buildGraphForFuture, captureCallGraph, formatCallGraph, printCallGraph } from './call-graph.ts';
 export type { CallGraphOptions, FrameCallGraphEntry, FutureCallGraph } from './call-graph.ts';
 export { Condition } from './condition.ts';

@@ -1,5 +1,5 @@
 import { ByteBuffer } from './byte-buffer.ts';
-import { allocateBytes, joinBytes } from './bytes.ts';
+import { type Bytes, allocateBytes, joinBytes } from './bytes.ts';
 import { type AwaitableCoroutine, type Coroutine, coroutine } from './coroutine.ts';
 import {
   AssertionError,
@@ -40,7 +40,7 @@ const NEWLINE: Uint8Array = Uint8Array.of(10);
  * }
  * ```
  */
-export class StreamReader implements AsyncIterable<Uint8Array> {
+export class StreamReader implements AsyncIterable<Bytes> {
   readonly _limit: number;
   readonly _loop: Loop;
   readonly _buffer: ByteBuffer = new ByteBuffer();
@@ -168,7 +168,7 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
    * @returns nothing at the end
    * @throws the error that ended the stream; RuntimeError when another coroutine waits
    */
-  read(n: number = -1): AwaitableCoroutine<Uint8Array> {
+  read(n: number = -1): AwaitableCoroutine<Bytes> {
     return read(this, n);
   }
 
@@ -179,7 +179,7 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
    *
    * @throws ValueError when the line is above the limit; what was buffered of it is dropped
    */
-  readline(): AwaitableCoroutine<Uint8Array> {
+  readline(): AwaitableCoroutine<Bytes> {
     return readline(this);
   }
 
@@ -190,7 +190,7 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
    *
    * @throws IncompleteReadError when the stream ends before; ValueError for a negative `n`
    */
-  readexactly(n: number): AwaitableCoroutine<Uint8Array> {
+  readexactly(n: number): AwaitableCoroutine<Bytes> {
     return readexactly(this, n);
   }
 
@@ -203,7 +203,7 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
    * @throws LimitOverrunError when there is none within the limit: the bytes stay; IncompleteReadError at the end;
    * ValueError for an empty separator
    */
-  readuntil(separator: Uint8Array | readonly Uint8Array[] = NEWLINE): AwaitableCoroutine<Uint8Array> {
+  readuntil(separator: Uint8Array | readonly Uint8Array[] = NEWLINE): AwaitableCoroutine<Bytes> {
     return readuntil(this, separator);
   }
 
@@ -212,12 +212,12 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
   }
 
   /** The next line. @throws StopAsyncIteration at the end */
-  anext(): AwaitableCoroutine<Uint8Array> {
+  anext(): AwaitableCoroutine<Bytes> {
     return nextLine(this);
   }
 
   /** Lines, for `for await` in async functions. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Bytes, void> {
     for (;;) {
       const line = await this.readline();
       if (line.length === 0) return;
@@ -230,7 +230,7 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
   }
 }
 
-const read = coroutine(function* read(reader: StreamReader, n: number): Coroutine<Uint8Array> {
+const read = coroutine(function* read(reader: StreamReader, n: number): Coroutine<Bytes> {
   if (!Number.isInteger(n)) throw new TypeError('n: must be a whole number of bytes');
   if (reader._exception !== null) throw reader._exception;
   if (n === 0) return allocateBytes(0);
@@ -242,7 +242,7 @@ const read = coroutine(function* read(reader: StreamReader, n: number): Coroutin
 });
 
 /** By pieces: the transport may be paused in between. */
-function* readAll(reader: StreamReader): Coroutine<Uint8Array> {
+function* readAll(reader: StreamReader): Coroutine<Bytes> {
   const pieces: Uint8Array[] = [];
   for (;;) {
     const piece = yield* reader.read(reader._limit);
@@ -252,7 +252,7 @@ function* readAll(reader: StreamReader): Coroutine<Uint8Array> {
   return joinBytes(pieces);
 }
 
-const readexactly = coroutine(function* readexactly(reader: StreamReader, n: number): Coroutine<Uint8Array> {
+const readexactly = coroutine(function* readexactly(reader: StreamReader, n: number): Coroutine<Bytes> {
   if (!Number.isInteger(n)) throw new TypeError('n: must be a whole number of bytes');
   if (n < 0) throw new ValueError('n: readexactly size can not be less than zero');
   if (reader._exception !== null) throw reader._exception;
@@ -269,7 +269,7 @@ const readexactly = coroutine(function* readexactly(reader: StreamReader, n: num
 const readuntil = coroutine(function* readuntil(
   reader: StreamReader,
   separator: Uint8Array | readonly Uint8Array[],
-): Coroutine<Uint8Array> {
+): Coroutine<Bytes> {
   const separators = checkSeparators(separator);
   const shortest = separators[0]!.length;
   const longest = separators.at(-1)!.length;
@@ -320,7 +320,7 @@ function checkSeparators(separator: Uint8Array | readonly Uint8Array[]): readonl
   return separators;
 }
 
-const readline = coroutine(function* readline(reader: StreamReader): Coroutine<Uint8Array> {
+const readline = coroutine(function* readline(reader: StreamReader): Coroutine<Bytes> {
   try {
     return yield* reader.readuntil(NEWLINE);
   } catch (error) {
@@ -334,7 +334,7 @@ const readline = coroutine(function* readline(reader: StreamReader): Coroutine<U
   }
 });
 
-const nextLine = coroutine(function* nextLine(reader: StreamReader): Coroutine<Uint8Array> {
+const nextLine = coroutine(function* nextLine(reader: StreamReader): Coroutine<Bytes> {
   const line = yield* reader.readline();
   if (line.length === 0) throw new StopAsyncIteration();
   return line;
