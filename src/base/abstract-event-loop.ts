@@ -27,22 +27,39 @@ import type { DatagramTransport, ReadTransport, Transport, WriteTransport } from
 
 /** The whole surface of a loop, every method of which a concrete loop has to provide. asyncio: `AbstractEventLoop`. */
 export abstract class AbstractEventLoop {
+  /**
+   * Runs until {@link stop}, driven by the host.
+   *
+   * Rejects with RuntimeError when the loop is closed or running, and with what ended the run early.
+   */
   runForever(): Promise<void> {
     return missing('runForever');
   }
 
+  /**
+   * Runs until {@link stop}, blocking the thread: the selector's poll is the only wait.
+   *
+   * @throws RuntimeError when the loop is closed, or when a loop runs; and what ended the run early
+   */
   runForeverSync(): void {
     missing('runForeverSync');
   }
 
+  /**
+   * Runs until `awaitable` is done, driven by the host, and resolves with its result.
+   *
+   * Rejects with RuntimeError when the loop was stopped before.
+   */
   runUntilComplete<T>(awaitable: Awaitable<T>): Promise<T> {
     return missing('runUntilComplete');
   }
 
+  /** {@link runUntilComplete}, blocking the thread. */
   runUntilCompleteSync<T>(awaitable: Awaitable<T>): T {
     return missing('runUntilCompleteSync');
   }
 
+  /** Ends the run after the turn under way; called before a run, that run does one turn. */
   stop(): void {
     missing('stop');
   }
@@ -55,18 +72,37 @@ export abstract class AbstractEventLoop {
     return missing('isClosed');
   }
 
+  /**
+   * Closes the loop: whatever is queued does not run. Harmless if it is closed.
+   *
+   * @throws RuntimeError when the loop runs
+   */
   close(): void {
     missing('close');
   }
 
+  /** JavaScript's async generators need no help to finish; see the differences. asyncio: `shutdown_asyncgens`. */
   shutdownAsyncgens(): Coroutine<void> {
     return missing('shutdownAsyncgens');
   }
 
+  /**
+   * Waits for the jobs of the default executor, which takes no more. In a blocking run there is no waiting for
+   * worker threads: they finish by themselves. asyncio: `shutdown_default_executor`.
+   *
+   * @param timeout seconds after which they are left to themselves, with a warning; null or absent: without limit
+   */
   shutdownDefaultExecutor(timeout?: number | null): Coroutine<void> {
     return missing('shutdownDefaultExecutor');
   }
 
+  /**
+   * Calls `callback` in the next turn. Handles run in the order they were made.
+   *
+   * @param args what the callback is called with
+   * @param options.context what it runs in; a copy of the current context if absent
+   * @throws RuntimeError when the loop is closed
+   */
   callSoon<A extends readonly unknown[]>(
     callback: (...args: A) => unknown,
     args?: Readonly<A>,
@@ -75,6 +111,7 @@ export abstract class AbstractEventLoop {
     return this.callLater(0, callback, args, options);
   }
 
+  /** {@link callSoon} for other threads and for signal handlers: wakes the loop. */
   callSoonThreadsafe<A extends readonly unknown[]>(
     callback: (...args: A) => unknown,
     args?: Readonly<A>,
@@ -83,6 +120,11 @@ export abstract class AbstractEventLoop {
     return missing('callSoonThreadsafe');
   }
 
+  /**
+   * Calls `callback` after `delay` seconds of the loop's clock.
+   *
+   * @throws TypeError when `delay` is null; RuntimeError when the loop is closed
+   */
   callLater<A extends readonly unknown[]>(
     delay: number,
     callback: (...args: A) => unknown,
@@ -92,6 +134,11 @@ export abstract class AbstractEventLoop {
     return missing('callLater');
   }
 
+  /**
+   * Calls `callback` at `when`, in seconds of the loop's clock. Of equal times the first made runs first.
+   *
+   * @throws TypeError when `when` is null; RuntimeError when the loop is closed
+   */
   callAt<A extends readonly unknown[]>(
     when: number,
     callback: (...args: A) => unknown,
@@ -101,18 +148,26 @@ export abstract class AbstractEventLoop {
     return missing('callAt');
   }
 
+  /** Seconds of a monotonic clock. Overriding it moves every timer of the loop to the new clock. */
   time(): number {
     return missing('time');
   }
 
+  /** A future of this loop. */
   createFuture<T>(): Future<T> {
     return missing('createFuture');
   }
 
+  /**
+   * Makes a task of `coro`, by the task factory if there is one, which gets every option unchanged.
+   *
+   * @throws TypeError when it is no coroutine; RuntimeError when the loop is closed
+   */
   createTask<T>(coro: Coroutine<T>, options?: TaskOptions): Task<T> {
     return missing('createTask');
   }
 
+  /** @throws TypeError when `factory` is neither a function nor null */
   setTaskFactory(factory: TaskFactory | null): void {
     missing('setTaskFactory');
   }
@@ -121,6 +176,16 @@ export abstract class AbstractEventLoop {
     return missing('getTaskFactory');
   }
 
+  /**
+   * Gives a job to an executor, at once, without the caller's context variables (see `toThread`).
+   *
+   * Cancelling the future takes back a job that has not begun, and only detaches from one that runs. A job begun
+   * before a blocking run cannot end in it, unless its executor works then.
+   *
+   * @param executor null for the default one, which is made at the first use
+   * @throws RuntimeError when the loop is closed, when the executor was shut down, and in a blocking run, unless
+   * the executor works there
+   */
   runInExecutor<A extends readonly unknown[], R>(
     executor: Executor | null,
     fn: (...args: A) => R,
@@ -130,6 +195,7 @@ export abstract class AbstractEventLoop {
     return missing('runInExecutor');
   }
 
+  /** Sets what runs jobs by default; the former one goes on. @throws TypeError when it is no executor */
   setDefaultExecutor(executor: Executor): void {
     missing('setDefaultExecutor');
   }
@@ -528,14 +594,17 @@ export abstract class AbstractEventLoop {
     return missing('getExceptionHandler');
   }
 
+  /** @throws TypeError when `handler` is neither a function nor null */
   setExceptionHandler(handler: ExceptionHandler | null): void {
     missing('setExceptionHandler');
   }
 
+  /** Logs a report: the message, then the other keys in sorted order. */
   defaultExceptionHandler(context: ExceptionContext): void {
     missing('defaultExceptionHandler');
   }
 
+  /** Reports to the handler that was set, or the default one. Throws nothing but exits. */
   callExceptionHandler(context: ExceptionContext): void {
     missing('callExceptionHandler');
   }

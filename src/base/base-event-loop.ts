@@ -104,7 +104,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
   /** Ends the poll under way, from another thread or from outside of a turn. */
   abstract _writeToSelf(): void;
 
-  /** Seconds of a monotonic clock. Overriding it moves every timer of the loop to the new clock. */
   override time(): number {
     return performance.now() / 1000;
   }
@@ -228,13 +227,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
 
   // --- scheduling --------------------------------------------------------------------------------------
 
-  /**
-   * Calls `callback` in the next turn. Handles run in the order they were made.
-   *
-   * @param args what the callback is called with
-   * @param options.context what it runs in; a copy of the current context if absent
-   * @throws RuntimeError when the loop is closed
-   */
   override callSoon<A extends readonly unknown[]>(
     callback: (...args: A) => unknown,
     args?: Readonly<A>,
@@ -255,7 +247,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     return handle;
   }
 
-  /** {@link callSoon} for other threads and for signal handlers: wakes the loop. */
   override callSoonThreadsafe<A extends readonly unknown[]>(
     callback: (...args: A) => unknown,
     args?: Readonly<A>,
@@ -273,11 +264,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     else this._writeToSelf();
   }
 
-  /**
-   * Calls `callback` after `delay` seconds of the loop's clock.
-   *
-   * @throws TypeError when `delay` is null; RuntimeError when the loop is closed
-   */
   override callLater<A extends readonly unknown[]>(
     delay: number,
     callback: (...args: A) => unknown,
@@ -289,11 +275,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     return this.callAt(now + delay, callback, args, options);
   }
 
-  /**
-   * Calls `callback` at `when`, in seconds of the loop's clock. Of equal times the first made runs first.
-   *
-   * @throws TypeError when `when` is null; RuntimeError when the loop is closed
-   */
   override callAt<A extends readonly unknown[]>(
     when: number,
     callback: (...args: A) => unknown,
@@ -356,16 +337,10 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
 
   // --- futures and tasks ----------------------------------------------------------------------------------
 
-  /** A future of this loop. */
   override createFuture<T>(): Future<T> {
     return new Future<T>({ loop: this });
   }
 
-  /**
-   * Makes a task of `coro`, by the task factory if there is one, which gets every option unchanged.
-   *
-   * @throws TypeError when it is no coroutine; RuntimeError when the loop is closed
-   */
   override createTask<T>(coro: Coroutine<T>, options?: TaskOptions): Task<T> {
     this._checkClosed();
     if (this.#taskFactory !== null) {
@@ -379,7 +354,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     return new Task<T>(coro, { name, context, eagerStart, loop: this });
   }
 
-  /** @throws TypeError when `factory` is neither a function nor null */
   override setTaskFactory(factory: TaskFactory | null): void {
     if (factory !== null && typeof factory !== 'function') {
       throw new TypeError('factory: task factory must be a function or null');
@@ -393,22 +367,12 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
 
   // --- runs ---------------------------------------------------------------------------------------------
 
-  /**
-   * Runs until {@link stop}, driven by the host.
-   *
-   * Rejects with RuntimeError when the loop is closed or running, and with what ended the run early.
-   */
   override async runForever(): Promise<void> {
     this._checkClosed();
     this._checkRunning();
     await HostedDrive.run(this as BaseEventLoop<unknown>, (this._host ??= defaultHost()));
   }
 
-  /**
-   * Runs until {@link stop}, blocking the thread: the selector's poll is the only wait.
-   *
-   * @throws RuntimeError when the loop is closed, or when a loop runs; and what ended the run early
-   */
   override runForeverSync(): void {
     this.#checkBlocking();
     beginRun(this);
@@ -454,11 +418,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     setTracking(enabled);
   }
 
-  /**
-   * Runs until `awaitable` is done, driven by the host, and resolves with its result.
-   *
-   * Rejects with RuntimeError when the loop was stopped before.
-   */
   override async runUntilComplete<T>(awaitable: Awaitable<T>): Promise<T> {
     this._checkClosed();
     this._checkRunning();
@@ -474,7 +433,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     return finished(future);
   }
 
-  /** {@link runUntilComplete}, blocking the thread. */
   override runUntilCompleteSync<T>(awaitable: Awaitable<T>): T {
     // Before there is a task that a refused run would leave behind.
     this.#checkBlocking();
@@ -499,7 +457,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     return [future, isNew];
   }
 
-  /** Ends the run after the turn under way; called before a run, that run does one turn. */
   override stop(): void {
     this._stopping = true;
     if (this._drive !== null) this._drive.wake();
@@ -513,11 +470,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     return this._closed;
   }
 
-  /**
-   * Closes the loop: whatever is queued does not run. Harmless if it is closed.
-   *
-   * @throws RuntimeError when the loop runs
-   */
   override close(): void {
     if (this.isRunning()) throw new RuntimeError('Cannot close a running event loop');
     if (this._closed) return;
@@ -551,21 +503,10 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     }
   }
 
-  /** JavaScript's async generators need no help to finish; see the differences. asyncio: `shutdown_asyncgens`. */
   override *shutdownAsyncgens(): Coroutine<void> {}
 
   // --- executors ----------------------------------------------------------------------------------------
 
-  /**
-   * Gives a job to an executor, at once, without the caller's context variables (see `toThread`).
-   *
-   * Cancelling the future takes back a job that has not begun, and only detaches from one that runs. A job begun
-   * before a blocking run cannot end in it, unless its executor works then.
-   *
-   * @param executor null for the default one, which is made at the first use
-   * @throws RuntimeError when the loop is closed, when the executor was shut down, and in a blocking run, unless
-   * the executor works there
-   */
   override runInExecutor<A extends readonly unknown[], R>(
     executor: Executor | null,
     fn: (...args: A) => R,
@@ -577,17 +518,10 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     return runInExecutor(this as ExecutorLoop, executor, fn, args ?? ([] as never), options);
   }
 
-  /** Sets what runs jobs by default; the former one goes on. @throws TypeError when it is no executor */
   override setDefaultExecutor(executor: Executor): void {
     this._defaultExecutor = checkExecutor(executor);
   }
 
-  /**
-   * Waits for the jobs of the default executor, which takes no more. In a blocking run there is no waiting for
-   * worker threads: they finish by themselves. asyncio: `shutdown_default_executor`.
-   *
-   * @param timeout seconds after which they are left to themselves, with a warning; null or absent: without limit
-   */
   override *shutdownDefaultExecutor(timeout?: number | null): Coroutine<void> {
     yield* shutdownDefaultExecutor(this as ExecutorLoop, timeout ?? null);
   }
@@ -617,7 +551,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     return this.#exceptionHandler;
   }
 
-  /** @throws TypeError when `handler` is neither a function nor null */
   override setExceptionHandler(handler: ExceptionHandler | null): void {
     if (handler !== null && typeof handler !== 'function') {
       throw new TypeError('handler: a function or null is expected');
@@ -625,7 +558,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     this.#exceptionHandler = handler;
   }
 
-  /** Logs a report: the message, then the other keys in sorted order. */
   override defaultExceptionHandler(context: ExceptionContext): void {
     const lines = [context.message || 'Unhandled exception in event loop'];
     const shown: ExceptionContext = { ...context };
@@ -643,7 +575,6 @@ export abstract class BaseEventLoop<Events = readonly unknown[]> extends Network
     else logger.error(lines.join('\n'), context.exception);
   }
 
-  /** Reports to the handler that was set, or the default one. Throws nothing but exits. */
   override callExceptionHandler(context: ExceptionContext): void {
     const handler = this.#exceptionHandler;
     if (handler === null) {
