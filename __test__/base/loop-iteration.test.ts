@@ -187,6 +187,45 @@ for (const [total, cancelled, left] of [
   });
 }
 
+test('thousands of timers, of which some are added and cancelled by others, fire by deadline, then by age', (t) => {
+  const loop = new VirtualClockLoop();
+  let seed = 1;
+  const random = (below: number): number => {
+    seed = (seed * 48271) % 0x7fffffff;
+    return seed % below;
+  };
+  const expected: [when: number, age: number][] = [];
+  const fired: [when: number, age: number][] = [];
+  const pending = new Map<number, TimerHandle>();
+  let age = 0;
+  const add = (): void => {
+    // Few deadlines, so that many are equal.
+    const entry: [number, number] = [loop.time() + 1 + random(40), age++];
+    const timer = loop.callAt(entry[0], () => {
+      fired.push(entry);
+      pending.delete(entry[1]);
+      if (age < 5000 && random(3) > 0) add();
+      const victim = [...pending.values()][random(20)];
+      if (victim !== undefined && random(4) === 0) {
+        victim.cancel();
+        for (const [key, value] of pending) if (value === victim) pending.delete(key);
+        expected.splice(expected.indexOf(entries.get(victim)!), 1);
+      }
+    });
+    pending.set(entry[1], timer);
+    entries.set(timer, entry);
+    expected.push(entry);
+  };
+  const entries = new Map<TimerHandle, [number, number]>();
+  for (let i = 0; i < 2000; i++) add();
+  loop.callAt(10_000, () => loop.stop());
+  loop.runForeverSync();
+  expected.sort(([when, itsAge], [other, otherAge]) => when - other || itsAge - otherAge);
+  t.true(fired.length > 1500);
+  t.deepEqual(fired, expected);
+  loop.close();
+});
+
 test('a rebuilt heap still fires in the order of the deadlines', (t) => {
   const loop = new RecordingLoop();
   const log: number[] = [];
