@@ -291,9 +291,19 @@ export class LosesInsideOfClose extends BrokenTransports {
 }
 
 export class ReadsAfterClose extends BrokenTransports {
-  override break(transport: Transport): void {
+  override break(transport: Transport, protocol: Protocol): void {
     const close = transport.close.bind(transport);
-    transport.close = () => void this.callLater(0.01, close);
+    const received = protocol.dataReceived.bind(protocol);
+    let closing = false;
+    transport.close = () => {
+      closing = true;
+    };
+    // Only the bytes after the ones at which it was asked to.
+    protocol.dataReceived = (data) => {
+      const late = closing;
+      received(data);
+      if (late) close();
+    };
   }
 }
 
